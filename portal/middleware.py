@@ -1,0 +1,40 @@
+"""What every request passes: the person's language, and no copies of what they see."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+
+Answer = Callable[[HttpRequest], HttpResponse]
+LANGUAGE_COOKIE = "language"
+
+
+def language(get_response: Answer) -> Answer:
+    """Answer in the language the person chose, else the browser's, else English."""
+    offered = dict(settings.LANGUAGES)
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        chosen = request.COOKIES.get(LANGUAGE_COOKIE, "")
+        if chosen not in offered:
+            chosen = translation.get_language_from_request(request)
+        with translation.override(chosen):
+            request.LANGUAGE_CODE = chosen
+            response = get_response(request)
+        response.headers.setdefault("Content-Language", chosen)
+        return response
+
+    return answer
+
+
+def private(get_response: Answer) -> Answer:
+    """Keep what a signed-in person sees out of every cache (ASVS 14.3.2)."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        signed_in = request.user.is_authenticated or "Authorization" in request.headers
+        if signed_in and "Cache-Control" not in response.headers:
+            response.headers["Cache-Control"] = "no-store, private"
+        return response
+
+    return answer

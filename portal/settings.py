@@ -1,0 +1,271 @@
+"""Every setting beside its environment variable; the safe value is the default."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+from environ import FileAwareEnv
+
+from portal import embedded
+
+env = FileAwareEnv()
+BASE_DIR = Path(__file__).resolve().parent.parent
+if (BASE_DIR / ".env").exists():
+    env.read_env(BASE_DIR / ".env")
+
+TESTING = "pytest" in sys.modules
+
+# Where it serves
+DEBUG: bool = env.bool("DEBUG", default=False)
+# DEMO signs in the demo's people and talks to the sandbox over plain http; loopback only.
+DEMO: bool = env.bool("DEMO", default=False)
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "testserver"}
+if DEMO and not set(ALLOWED_HOSTS) <= LOOPBACK:
+    raise ImproperlyConfigured(
+        "DEMO signs people in with a published password, so it runs on loopback only: "
+        "take DEMO away, or leave ALLOWED_HOSTS at localhost."
+    )
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+PUBLIC_URL: str = env.str("PUBLIC_URL", default="http://localhost:8000")
+
+# Secrets
+OWN_SERVERS = embedded.DATABASE_PART in embedded.needed()
+
+
+def _secret(name: str, where: str) -> str:
+    value: str = env.str(name, default="")
+    if value:
+        return value
+    if OWN_SERVERS:
+        return embedded.secret(where)
+    raise ImproperlyConfigured(
+        f"{name} is not set. Give it a long random value, in the environment or by {name}_FILE."
+    )
+
+
+SECRET_KEY = _secret("SECRET_KEY", "secret_key")
+# Comma-separated, newest first; the first encrypts, all of them decrypt.
+ENCRYPTION_KEYS = _secret("ENCRYPTION_KEYS", "encryption_key").split(",")
+
+# Database: a role that owns nothing, and the owner that migrates
+_app = env.str("DATABASE_URL", default="") or embedded.database_url(embedded.APP)
+_owner = env.str("DATABASE_OWNER_URL", default="") or (
+    embedded.database_url(embedded.OWNER) if OWN_SERVERS else _app
+)
+
+
+def _database(url: str) -> dict[str, Any]:
+    parsed: dict[str, Any] = env.db_url_config(url)
+    options = parsed.setdefault("OPTIONS", {})
+    if "host" in options:  # postgresql://role@/name?host=/folder
+        parsed["HOST"] = options.pop("host")
+    parsed["ENGINE"] = "django.db.backends.postgresql"
+    parsed["CONN_MAX_AGE"] = env.int("DATABASE_CONNECTION_SECONDS", default=60)
+    parsed["CONN_HEALTH_CHECKS"] = True
+    return parsed
+
+
+DATABASES = {"default": _database(_app), "owner": _database(_owner)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Broker and jobs
+BROKER_URL: str = env.str("BROKER_URL", default="") or embedded.broker_url()
+CELERY_BROKER_URL = BROKER_URL
+CELERY_TASK_IGNORE_RESULT = True
+# A task is taken off the queue only when it is done, so a killed worker loses none.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Longer than the longest task: redelivery is only for messages whose worker died.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 6 * 3600}
+CELERY_BEAT_SCHEDULE_FILENAME = str(embedded.DATA / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    # Seconds. The message is a hint; what is due is read from the database each time.
+    "sync what is due": {
+        "task": "merchants.sync_due",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "revive what a killed worker left": {
+        "task": "merchants.sweep_runs",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
+}
+# How often an account is read, and how far back each read looks again (late reversals).
+SYNC_EVERY_SECONDS: int = env.int("SYNC_EVERY_SECONDS", default=300)
+SYNC_WINDOW_HOURS: int = env.int("SYNC_WINDOW_HOURS", default=72)
+SYNC_DEEP_WINDOW_DAYS: int = env.int("SYNC_DEEP_WINDOW_DAYS", default=35)
+# Requests under way at once for one account.
+SYNC_FETCHERS: int = env.int("SYNC_FETCHERS", default=4)
+
+# Providers
+# host[:port], added to the connectors' own hosts as what an account's base_url may name.
+PROVIDER_HOSTS: list[str] = env.list("PROVIDER_HOSTS", default=[])
+
+# Applications
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_htmx",
+    "django_filters",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "csp",
+    "portal",
+    "merchants",
+    "terminals",
+    "transactions",
+    "settlements",
+    "reports",
+    "template_partials",  # last, so that it wraps the loaders of all the others
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "portal.middleware.language",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "merchants.middleware.membership",
+    "portal.middleware.private",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.pages.frame",
+            ],
+            "builtins": ["portal.templatetags.show", "template_partials.templatetags.partials"],
+        },
+    }
+]
+AUTH_USER_MODEL = "merchants.User"
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "sign-in"
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},  # PCI DSS 4, 8.3.6
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# Language and time
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("ar", _("Arabic"))]
+LOCALE_PATHS = [BASE_DIR / "portal" / "locale"]
+USE_I18N = USE_TZ = True
+TIME_ZONE = "UTC"  # rows and tasks; pages show the branch's zone
+
+# Static files
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if TESTING or DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = TESTING or DEBUG
+
+# Security
+PLAIN_HTTP = DEMO or DEBUG or TESTING
+SESSION_COOKIE_NAME = "session" if PLAIN_HTTP else "__Host-session"
+CSRF_COOKIE_NAME = "csrf" if PLAIN_HTTP else "__Host-csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PLAIN_HTTP
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+SECURE_SSL_REDIRECT = not PLAIN_HTTP
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
+)
+SECURE_HSTS_SECONDS = 0 if PLAIN_HTTP else 365 * 24 * 3600
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not PLAIN_HTTP
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+# API
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["merchants.api.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PAGINATION_CLASS": "portal.api.Cursor",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "portal.api.problem",
+    "PAGE_SIZE": 50,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Merchant Portal",
+    "DESCRIPTION": "Branches, terminals, transactions and reconciliations of all providers.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "portal.api.describe_problems",
+    ],
+}
+
+# Logs: one line an event, never a body, a credential or a query string
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "portal.logs.OneLine"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        # These would print addresses with their query strings.
+        "httpx2": {"level": "WARNING"},
+        "httpcore2": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+    },
+}

@@ -1,0 +1,314 @@
+"""The one door to the network.
+
+Reads are repeated with growing, random pauses, and a Retry-After is kept by all who share the
+door. A call that changes something is never repeated here: some providers have no idempotency,
+and some change state on GET. Redirects are not followed, so a credential goes to no other host.
+No body, credential, address or query string enters a message or a log line.
+"""
+
+import random
+import threading
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import httpx2
+import msgspec
+import tenacity
+
+from providers.base.clock import Clock, SystemClock
+from providers.base.errors import (
+    NotAuthorised,
+    ProviderFailure,
+    Refused,
+    Throttled,
+    Unknown,
+    Unreachable,
+    Unreadable,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one call may take, in seconds and bytes, and how often a read is tried."""
+
+    connect: float = 5
+    read: float = 30
+    # Below the 60 s a page may take in all: a drip of one byte a second never trips `read`.
+    total: float = 35
+    size: int = 16 * 1024 * 1024
+    tries: int = 6
+    first_pause: float = 0.5
+    longest_pause: float = 20
+    # A longer Retry-After is not slept through: the run ends and the account waits.
+    longest_wait: float = 30
+    # Requests that may begin in one second, over all threads; None leaves it to the provider.
+    per_second: float | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole body, and the provider's own time where it said so."""
+
+    status: int
+    body: bytes
+    at: datetime | None
+
+
+Explain = Callable[[int, bytes], Refused]
+
+
+def _plain_refusal(status: int, body: bytes) -> Refused:
+    return Refused(f"The provider refused the call (HTTP {status}).", status=status)
+
+
+def allowed(base_url: str, hosts: frozenset[str]) -> str:
+    """Check that an address may be called, and return it without a trailing slash.
+
+    `hosts` holds `host[:port]`; https is required but for loopback hosts that are listed.
+    """
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    loopback = host in ("localhost", "127.0.0.1", "::1")
+    if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
+        raise Refused("The address must begin with https.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise Refused("The address must be a plain one, with no name, password or query in it.")
+    try:
+        port = parts.port
+    except ValueError:
+        raise Refused("The port in the address is not a number.") from None
+    if (f"{host}:{port}" if port else host) not in hosts:
+        raise Refused(
+            "The address names a host that is not one of this provider's; "
+            "whoever runs the portal can add it to PROVIDER_HOSTS."
+        )
+    return base_url.rstrip("/")
+
+
+class Door:
+    """A reusable connection to one base address; safe to share between threads."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        hosts: frozenset[str],
+        headers: dict[str, str],
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+        explain: Explain = _plain_refusal,
+    ) -> None:
+        self.limits = limits or Limits()
+        self._clock: Clock = clock or SystemClock()
+        self._explain = explain
+        self._base = allowed(base_url, hosts)
+        self._turn = threading.Lock()
+        self._not_before = 0.0
+        self._closed = threading.Event()
+        self._client = httpx2.Client(
+            headers={**headers, "Accept": "application/json", "Accept-Encoding": "gzip"},
+            timeout=httpx2.Timeout(
+                connect=self.limits.connect, read=self.limits.read, write=10, pool=60
+            ),
+            follow_redirects=False,
+            # Proxies and .netrc of the machine are not among the hosts that were allowed.
+            trust_env=False,
+        )
+
+    def close(self) -> None:
+        """Give up every pause and connection; threads that still wait end with Unreachable."""
+        self._closed.set()
+        self._client.close()
+
+    def read(
+        self,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        decode: Callable[[bytes], T],
+    ) -> tuple[T, datetime | None]:
+        """Get and decode a body, trying again on what may pass; returns it with their time.
+
+        A frame that cannot be decoded may be a cut one, so it is asked for again too.
+        """
+
+        def once() -> tuple[T, datetime | None]:
+            answer = self._call("GET", path, query=query, body=None, changes=False)
+            return decode(answer.body), answer.at
+
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self.limits.tries) | _too_long(self.limits),
+            wait=self._pause,
+            retry=tenacity.retry_if_exception(_passing),
+            sleep=self._clock.sleep,
+            reraise=True,
+        )
+        return retrying(once)
+
+    def write(
+        self, method: str, path: str, *, body: object = None, decode: Callable[[bytes], T]
+    ) -> T:
+        """Send a change once. No answer, or one that cannot be read, is Unknown."""
+        answer = self._call(method, path, query=None, body=body, changes=True)
+        try:
+            return decode(answer.body)
+        except Unreadable as problem:
+            raise Unknown(f"The change was sent, and the answer is unreadable: {problem}") from None
+
+    def _pause(self, state: tenacity.RetryCallState) -> float:
+        """Full jitter under a doubling ceiling; a stated Retry-After plus up to a tenth."""
+        failure = state.outcome.exception() if state.outcome else None
+        if isinstance(failure, Throttled) and failure.seconds is not None:
+            return failure.seconds + random.uniform(0, failure.seconds * 0.1)  # noqa: S311
+        ceiling = self.limits.first_pause * 2 ** (state.attempt_number - 1)
+        return random.uniform(0, min(ceiling, self.limits.longest_pause))  # noqa: S311
+
+    def _await_turn(self) -> None:
+        with self._turn:
+            start = max(self._clock.monotonic(), self._not_before)
+            if self.limits.per_second:
+                self._not_before = start + 1 / self.limits.per_second
+        while (wait := start - self._clock.monotonic()) > 0:
+            self._clock.sleep(min(wait, 1.0) if not self._closed.is_set() else 0)
+            if self._closed.is_set():
+                break
+            # Another thread may have been told to wait meanwhile.
+            if not self.limits.per_second:
+                start = max(start, self._not_before)
+        if self._closed.is_set():
+            raise Unreachable("The connection was closed here.")
+
+    def _call(
+        self, method: str, path: str, *, query: dict[str, str] | None, body: object, changes: bool
+    ) -> Answer:
+        self._await_turn()
+        content = None if body is None else msgspec.json.encode(body)
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        deadline = self._clock.monotonic() + self.limits.total
+        try:
+            with self._client.stream(
+                method, self._base + path, params=query, content=content, headers=headers
+            ) as response:
+                data = self._take(response, deadline)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
+            raise Unreachable("The provider could not be reached; nothing was sent.") from None
+        except (httpx2.ReadTimeout, httpx2.WriteTimeout):
+            if changes:
+                raise Unknown("The change was sent and no answer came in time.") from None
+            raise Unreachable("The provider did not answer in time.", slow=True) from None
+        except (httpx2.TransportError, httpx2.StreamError, RuntimeError) as problem:
+            raise self._lost(changes, type(problem).__name__) from None
+        except _Cut as problem:
+            if changes:
+                raise Unknown(f"The change was sent, and {problem}") from None
+            raise problem.failure from None
+        return self._judge(response, data, changes=changes)
+
+    def _lost(self, changes: bool, how: str) -> ProviderFailure:
+        if changes:
+            return Unknown(f"The change was sent and no answer came ({how}).")
+        return Unreachable(f"The provider's answer did not arrive whole ({how}).")
+
+    def _take(self, response: httpx2.Response, deadline: float) -> bytes:
+        """Read a body within the limits of time and of decoded size."""
+        encoding = response.headers.get("content-encoding", "identity")
+        if encoding not in ("identity", "gzip"):
+            raise _Cut(Unreadable("The answer is compressed in a way that was not asked for."))
+        unzip = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
+        parts: list[bytes] = []
+        size = 0
+        for chunk in response.iter_raw():
+            rest = self.limits.size - size + 1
+            try:
+                part = unzip.decompress(chunk, rest) if unzip else chunk
+            except zlib.error:
+                raise _Cut(Unreachable("The answer's compression is broken.")) from None
+            parts.append(part)
+            size += len(part)
+            if size > self.limits.size:
+                raise _Cut(
+                    Refused(f"The answer is larger than {self.limits.size // 2**20} MiB."),
+                )
+            if self._clock.monotonic() > deadline:
+                raise _Cut(Unreachable("The provider answered too slowly.", slow=True))
+        if unzip and not unzip.eof:
+            raise _Cut(Unreachable("The answer's compression ends too early."))
+        return b"".join(parts)
+
+    def _judge(self, response: httpx2.Response, data: bytes, *, changes: bool) -> Answer:
+        status = response.status_code
+        if 200 <= status < 300:
+            return Answer(status, data, _http_date(response.headers.get("date")))
+        if status == 429:
+            seconds = self._retry_after(response)
+            if seconds is not None:
+                with self._turn:
+                    stop = self._clock.monotonic() + seconds
+                    self._not_before = max(self._not_before, stop)
+            raise Throttled("The provider asks to call less often (HTTP 429).", seconds)
+        if status in (401, 403):
+            raise NotAuthorised(f"The provider refused the credentials (HTTP {status}).")
+        if 300 <= status < 400:
+            raise Refused(
+                f"The provider answered with a redirect (HTTP {status}), which is not followed: "
+                "check the account's address.",
+                status=status,
+            )
+        if status >= 500 or status == 408:
+            if changes:
+                raise Unknown(f"The change was sent and the provider failed (HTTP {status}).")
+            raise Unreachable(f"The provider failed (HTTP {status}).")
+        raise self._explain(status, data)
+
+    def _retry_after(self, response: httpx2.Response) -> float | None:
+        """Seconds to wait, from either documented form of Retry-After (RFC 9110, 10.2.3)."""
+        text = response.headers.get("retry-after", "").strip()
+        if text.isascii() and text.isdigit():
+            return float(min(int(text[:9]), 24 * 3600))
+        at = _http_date(text)
+        if at is None:
+            return None
+        # Measured on the provider's own clock, so that a skew of ours does not matter.
+        now = _http_date(response.headers.get("date")) or self._clock.now()
+        return min(max((at - now).total_seconds(), 0), 24 * 3600)
+
+
+class _Cut(Exception):
+    """Reading was stopped here; carries the failure that a read ends with."""
+
+    def __init__(self, failure: ProviderFailure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+def _passing(failure: BaseException) -> bool:
+    """Whether the same read may succeed in a moment."""
+    if isinstance(failure, Unreachable):
+        return not failure.slow
+    return isinstance(failure, (Throttled, Unreadable))
+
+
+def _too_long(limits: Limits) -> Callable[[tenacity.RetryCallState], bool]:
+    def stop(state: tenacity.RetryCallState) -> bool:
+        failure = state.outcome.exception() if state.outcome else None
+        seconds = failure.seconds if isinstance(failure, Throttled) else None
+        return seconds is not None and seconds > limits.longest_wait
+
+    return stop
+
+
+def _http_date(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        at = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,219 @@
+"""Reading item by item: one that cannot be read is set aside, and the rest of its page goes on.
+
+A page is cut into items without decoding them. Each has a digest over its bytes and the
+connector's translation version, so that what is stored already is not decoded again, and a
+corrected translation reads old rows anew.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import xxhash
+
+from providers.base.errors import Unreadable
+
+R = TypeVar("R")
+LONGEST_NAME, MOST_NAMES, LONGEST_TEXT = 40, 50, 60
+_CARD = re.compile(r"(?<![0-9])(?:[0-9][ -]?){12,18}[0-9](?![0-9])", re.ASCII)
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One element of a list, not yet decoded. `ref` or `at` is None where even that is unclear."""
+
+    ref: str | None
+    at: datetime | None
+    digest: bytes
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An item that was set aside: why, where in it, and its shape with every value masked."""
+
+    ref: str | None
+    reason: str
+    path: str
+    masked: Any
+
+
+@dataclass
+class Reading(Generic[R]):
+    """What came of some items."""
+
+    records: list[tuple[Item, R]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    # Names of fields that the documentation does not know; their values are kept nowhere.
+    surprises: Counter[str] = field(default_factory=Counter)
+
+
+class _Head(msgspec.Struct):
+    id: str
+    created_at: datetime | None = None
+
+
+_head = msgspec.json.Decoder(_Head)
+_anything = msgspec.json.Decoder()
+
+
+def cut(elements: Iterable[msgspec.Raw], version: str) -> list[Item]:
+    """Turn the raw elements of a page into items."""
+    items = []
+    seed = xxhash.xxh3_64_intdigest(version.encode())
+    for element in elements:
+        raw = bytes(element)
+        digest = xxhash.xxh3_128_digest(raw, seed=seed)
+        try:
+            head = _head.decode(raw)
+        except (msgspec.MsgspecError, RecursionError):
+            items.append(Item(None, None, digest, raw))
+        else:
+            items.append(Item(head.id, head.created_at, digest, raw))
+    return items
+
+
+def read(
+    items: Iterable[Item], model: type[msgspec.Struct], translate: Callable[[Any], R]
+) -> Reading[R]:
+    """Decode and translate items, each alone."""
+    reading: Reading[R] = Reading()
+    decoder = msgspec.json.Decoder(model)
+    known = names_of(model)
+    for item in items:
+        try:
+            record = translate(decoder.decode(item.raw))
+            refuse_nul(item.raw, record)
+        except (msgspec.MsgspecError, Unreadable, RecursionError) as problem:
+            reading.rejected.append(set_aside(item, problem, known))
+        else:
+            reading.records.append((item, record))
+        reading.surprises.update(surprises(item.raw, known))
+    return reading
+
+
+def set_aside(item: Item, problem: BaseException, known: frozenset[str]) -> Rejected:
+    """Describe an unreadable item without any of its values."""
+    reason, path = explain(problem)
+    try:
+        content = _anything.decode(item.raw)
+    except (msgspec.MsgspecError, RecursionError):
+        content = None
+    return Rejected(item.ref, reason, path, mask(content, known))
+
+
+def explain(problem: BaseException) -> tuple[str, str]:
+    """A sentence and a path, from a decoder's complaint or a translator's."""
+    if isinstance(problem, Unreadable):
+        return str(problem), problem.path
+    if isinstance(problem, RecursionError):
+        return "The item is nested too deeply.", ""
+    text = str(problem)
+    path = text.rsplit(" - at `", 1)[1].rstrip("`") if " - at `" in text else ""
+    sentence = text.rsplit(" - at `", 1)[0]
+    # The decoder quotes an unexpected value; what it expected says enough.
+    sentence = re.sub(
+        r"Invalid (enum )?value .*", "The value is not one of those documented", sentence
+    )
+    sentence = re.sub(r"'[^']*'", "…", sentence) if "utf-8" in sentence else sentence
+    return sentence.rstrip(".")[:200] + ".", path
+
+
+def refuse_nul(raw: bytes, record: object) -> None:
+    """PostgreSQL stores no NUL; a text that has one is set aside rather than changed."""
+    if b"\\u0000" in raw and _has_nul(msgspec.to_builtins(record)):
+        raise Unreadable("A text holds a NUL character, which no text may.")
+
+
+def _has_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, dict):
+        return any(_has_nul(each) for each in value.values())
+    if isinstance(value, list):
+        return any(_has_nul(each) for each in value)
+    return False
+
+
+def names_of(model: Any, seen: set[Any] | None = None) -> frozenset[str]:
+    """Every field name that a payload model and the models inside it document."""
+    seen = set() if seen is None else seen
+    names: set[str] = set()
+    todo = [msgspec.inspect.type_info(model)]
+    while todo:
+        info = todo.pop()
+        if isinstance(info, msgspec.inspect.StructType):
+            if info.cls in seen:
+                continue
+            seen.add(info.cls)
+            for each in info.fields:
+                names.add(each.encode_name)
+                todo.append(each.type)
+            names |= getattr(info.cls, "IGNORED", frozenset())
+        elif isinstance(info, msgspec.inspect.UnionType):
+            todo.extend(info.types)
+        elif isinstance(info, (msgspec.inspect.ListType, msgspec.inspect.VarTupleType)):
+            todo.append(info.item_type)
+        elif isinstance(info, msgspec.inspect.DictType):
+            todo.append(info.value_type)
+    return frozenset(names)
+
+
+_KEY = re.compile(rb'"([^"\\]{1,80})"\s*:')
+
+
+def surprises(raw: bytes, known: frozenset[str]) -> set[str]:
+    """The field names in an item that no model documents, shortened and cleaned."""
+    unknown = {name for key in set(_KEY.findall(raw)) if (name := _text(key)) not in known}
+    return {
+        re.sub(r"[^A-Za-z_]", "?", name)[:LONGEST_NAME] for name in sorted(unknown)[:MOST_NAMES]
+    }
+
+
+def _text(key: bytes) -> str:
+    return key.decode("utf-8", "replace")
+
+
+def mask(value: Any, known: frozenset[str], depth: int = 0) -> Any:
+    """The shape of a payload: documented names only, each letter as `a`, each digit as `9`.
+
+    The shape says why "0.015" was refused without saying what it was.
+    """
+    if depth > 8:
+        return "…"
+    if isinstance(value, dict):
+        return {k: mask(v, known, depth + 1) for k, v in value.items() if k in known}
+    if isinstance(value, list):
+        return [mask(each, known, depth + 1) for each in value[:5]]
+    if isinstance(value, str):
+        shape = "".join("9" if c.isdigit() else "a" if c.isalpha() else c for c in value)
+        return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shape)[
+            :LONGEST_TEXT
+        ]
+    if isinstance(value, bool) or value is None:
+        return value
+    return re.sub(r"[0-9]", "9", repr(value)[:LONGEST_TEXT])
+
+
+def without_cards(text: str | None) -> str | None:
+    """Mask what looks like a whole card number in a free text (PCI DSS 4, 3.4.1).
+
+    Only for free text: terminal identifiers have 16 digits too, and one in ten passes Luhn.
+    """
+    if not text or len(text) < 13:
+        return text
+    return _CARD.sub(lambda found: _masked(found[0]) if _luhn(found[0]) else found[0], text)
+
+
+def _masked(number: str) -> str:
+    digits = [c for c in number if c.isdigit()]
+    return "*" * (len(digits) - 4) + "".join(digits[-4:])
+
+
+def _luhn(number: str) -> bool:
+    digits = [int(c) for c in number if c.isdigit()][::-1]
+    total = sum(digits[0::2]) + sum(sum(divmod(2 * d, 10)) for d in digits[1::2])
+    return total % 10 == 0

@@ -1,0 +1,27 @@
+"""Which providers there are: the folders beside this one that have a client."""
+
+import tomllib
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from providers.base.provider import ConnectorFactory
+
+FOLDER = Path(__file__).resolve().parent.parent
+
+
+@cache
+def providers() -> dict[str, ConnectorFactory]:
+    """Every connector by its name, in alphabetical order."""
+    names = sorted(path.parent.name for path in FOLDER.glob("*/client.py"))
+    found = (import_module(f"providers.{name}.client").Connector for name in names)
+    return {factory.name: cast(ConnectorFactory, factory) for factory in found}
+
+
+@cache
+def words(provider: str, language: str) -> dict[str, Any]:
+    """A provider's words for people in one language: labels, decline reasons, refusals."""
+    path = FOLDER / provider / f"words.{language}.toml"
+    with path.open("rb") as source:
+        return tomllib.load(source)

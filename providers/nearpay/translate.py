@@ -1,0 +1,456 @@
+"""NearPay's words into ours.
+
+Translating is versioned: a change of meaning here changes VERSION, and the next deep pass reads
+old rows anew.
+"""
+
+import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from msgspec import UNSET
+
+from providers.base.errors import Unreadable
+from providers.base.money import Money, currency_of
+from providers.base.reading import without_cards
+from providers.base.records import (
+    BranchRecord,
+    DeviceRecord,
+    Kind,
+    ReceiptRecord,
+    ReconciliationRecord,
+    Scheme,
+    SchemeTotals,
+    SessionRecord,
+    SessionStatus,
+    SideTotal,
+    Status,
+    TerminalRecord,
+    TerminalUserRecord,
+    TransactionRecord,
+)
+from providers.nearpay import payloads
+
+VERSION = "1"
+# (I, proven by three pairs on the page) receipts print Riyadh's wall clock and name no zone.
+RIYADH = ZoneInfo("Asia/Riyadh")
+# (S) every amount on the page is in SAR; sessions do not name a currency.
+CURRENCY = "SAR"
+
+# (S) the scheme identifiers of the page.
+SCHEMES: dict[str, Scheme] = {
+    "P1": "MADA",
+    "VC": "VISA",
+    "VD": "VISA_DEBIT",
+    "MC": "MASTERCARD",
+    "DM": "MAESTRO",
+    "AX": "AMEX",
+    "UP": "UNIONPAY",
+    "JC": "JCB",
+    "DC": "DISCOVER",
+    "GN": "GCCNET",
+}
+# ISO 8583 processing codes, as receipts carry them; "00" with PURCHASE is on the page (S).
+KINDS: dict[str, Kind] = {"00": "PURCHASE", "20": "REFUND"}
+KINDS_BY_TYPE: dict[str, Kind] = {"purchase": "PURCHASE", "refund": "REFUND"}
+SESSION_STATUS: dict[str, SessionStatus] = {
+    "new": "OPEN",  # (S)
+    "closed": "CLOSED",  # (S)
+    "expired": "EXPIRED",  # (I) a session ends after ten minutes; the word is not documented
+}
+# ISO 8583:1993 action codes: 0xx approve, 1xx decline, 2xx decline and keep the card, 9xx the
+# request failed. "940" stands on the page's declined example (S).
+_APPROVES = re.compile(r"0[0-9]{2}", re.ASCII)
+_DECLINES = re.compile(r"[129][0-9]{2}", re.ASCII)
+# At most the first six and last four digits; any other form is reduced to its last four.
+_MASKED_PAN = re.compile(r"[0-9]{4} ?[0-9]{0,2}\*{2} ?\*{4} ?\*{0,4}[0-9]{4}", re.ASCII)
+_LAST4 = re.compile(r"[0-9]{4}\Z", re.ASCII)
+
+
+def branch(payload: payloads.Merchant) -> BranchRecord:
+    """NearPay's merchant is our branch."""
+    if not payload.id:
+        raise Unreadable("The merchant has no id.", "$.id")
+    return BranchRecord(
+        ref=payload.id,
+        name=without_cards(payload.name) or "",
+        name_ar=without_cards(payload.name_ar) or None,
+        reference=without_cards(payload.reference_id) or None,
+        status=payload.status,
+        zone=RIYADH.key,
+        created_at=_utc(payload.created_at),
+        version_at=_utc(payload.updated_at or payload.created_at),
+    )
+
+
+def user(payload: payloads.User | None) -> TerminalUserRecord | None:
+    """A person who holds a terminal; None where the payload names nobody."""
+    if payload is None or not payload.id:
+        return None
+    return TerminalUserRecord(
+        ref=payload.id,
+        name=without_cards(payload.name) or "",
+        mobile=payload.mobile or None,
+        email=payload.email or None,
+    )
+
+
+def device(payload: payloads.Device | None) -> DeviceRecord | None:
+    if payload is None or not payload.id:
+        return None
+    return DeviceRecord(ref=payload.id, kind=payload.type, status=payload.status)
+
+
+def terminal(payload: payloads.Terminal, of: payloads.Merchant | None = None) -> TerminalRecord:
+    """A terminal. Only where `user` is present does its absence mean that nobody holds it."""
+    if not payload.tid:
+        raise Unreadable("The terminal has no tid.", "$.tid")
+    merchant = of or payload.merchant
+    found = [device(payload.device), *(device(each.device) for each in payload.connections)]
+    return TerminalRecord(
+        ref=payload.id,
+        tid=payload.tid,
+        name=without_cards(payload.name) or None,
+        branch=branch(merchant) if merchant and merchant.id else None,
+        user=None if payload.user is UNSET else user(payload.user),
+        user_said=payload.user is not UNSET,
+        connected=payload.is_connected,
+        devices=tuple(each for each in found if each is not None),
+        created_at=_utc(payload.created_at),
+        version_at=_utc(payload.updated_at),
+    )
+
+
+def transaction(payload: payloads.Transaction) -> TransactionRecord:
+    """A transaction, whose state NearPay spreads over flags and receipts."""
+    if not payload.receipts:
+        raise Unreadable(
+            "The transaction has no receipt, so its amount is not known.", "$.receipts"
+        )
+    main = _main(payload.receipts)
+    currency = _currency(main.currency)
+    amount = Money.from_major_text(main.amount_authorized.value, currency)
+    reversed_ = any(r.is_reversed or "reversal" in (r.type or "") for r in payload.receipts)
+    status = _status(main, reversed_=reversed_)
+    kind = _kind(main)
+    refunded = bool(main.is_refunded)
+    approved = status in ("APPROVED", "REVERSED")
+    verification = main.verification_method
+    occurred_at = _utc(payload.created_at) or _wall(main.start_date, main.start_time)
+    if occurred_at is None:
+        raise Unreadable("The transaction says no time.", "$.created_at")
+    tid = (payload.terminal.tid if payload.terminal else None) or main.tid
+    versions = [at for r in payload.receipts if (at := r.updated_at or r.created_at)]
+    return TransactionRecord(
+        ref=payload.id,
+        kind=kind,
+        status=status,
+        provider_status=_provider_status(main, reversed_=reversed_),
+        amount=amount,
+        authorised_minor=amount.minor if approved else 0,
+        captured_minor=amount.minor if status == "APPROVED" else 0,
+        # The flag does not say how much of it was given back.
+        refunded_minor=None if refunded else 0,
+        refunded="SOME" if refunded else "NONE",
+        scheme=_scheme(main.card_scheme.id if main.card_scheme else None),
+        occurred_at=occurred_at,
+        pan_last4=_last4(main.pan),
+        rrn=_text(main.retrieval_reference_number, 12),
+        stan=_text(main.system_trace_audit_number, 6),
+        approval_code=_text(main.approval_code, 6),
+        aid=main.application_identifier or None,
+        entry_mode=main.entry_mode or None,
+        action_code=_text(main.action_code, 3),
+        verification=(verification.english or None) if verification else None,
+        reference=without_cards(payload.customer_reference_number) or None,
+        reconciled=bool(payload.is_reconcilied),
+        network=(payload.internet.type or None) if payload.internet else None,
+        terminal=TerminalRecord(ref=None, tid=tid, user_said=False) if tid else None,
+        branch=branch(payload.merchant) if payload.merchant and payload.merchant.id else None,
+        user=user(payload.user),
+        device=device(payload.device),
+        receipts=tuple(_receipt(each) for each in payload.receipts),
+        version_at=_utc(max(versions)) if versions else None,
+    )
+
+
+def _main(receipts: list[payloads.Receipt]) -> payloads.Receipt:
+    """The receipt of the sale or refund itself: a reversal adds one of its own (I)."""
+    own = [r for r in receipts if "reversal" not in (r.type or "")] or receipts
+    return min(own, key=lambda r: (r.created_at is None, r.created_at, r.id))
+
+
+def _kind(main: payloads.Receipt) -> Kind:
+    code = main.transaction_type.id if main.transaction_type else None
+    return KINDS.get(code or "") or KINDS_BY_TYPE.get(main.type or "") or "OTHER"
+
+
+def _status(main: payloads.Receipt, *, reversed_: bool) -> Status:
+    """Flags and code must agree; what does not, or is not known, is UNMAPPED and shown."""
+    code = _text(main.action_code, 3)
+    if main.is_approved is None or main.is_reversed is None:
+        return "UNMAPPED"
+    if main.is_approved:
+        if code is not None and not _APPROVES.fullmatch(code):
+            return "UNMAPPED"
+        return "REVERSED" if reversed_ else "APPROVED"
+    if code is not None and _DECLINES.fullmatch(code):
+        return "DECLINED"
+    return "UNMAPPED"
+
+
+def _provider_status(main: payloads.Receipt, *, reversed_: bool) -> str:
+    """What NearPay said, in its own names."""
+    flags = [
+        name
+        for name in ("is_approved", "is_refunded", "is_reversed")
+        if getattr(main, name) or (name == "is_reversed" and reversed_)
+    ]
+    code = _text(main.action_code, 12)
+    flags += [f"action_code {code}"] if code else []
+    return ", ".join(flags) or "no flag set"
+
+
+def _scheme(code: str | None) -> Scheme:
+    return SCHEMES.get(code or "", "UNMAPPED")
+
+
+def _receipt(payload: payloads.Receipt) -> ReceiptRecord:
+    """The printed fields, each in both languages where it has them, empty ones left out.
+
+    Left out on purpose: `qr_code` opens without a sign-in, `payment_account_reference` and
+    `pan_suffix` identify a card.
+    """
+    merchant = payload.merchant or payloads.ReceiptMerchant()
+    fields: dict[str, str | None] = {
+        "merchant_id": _strip(merchant.id),
+        "category_code": merchant.category_code,
+        "type": payload.type,
+        "start_date": payload.start_date,
+        "start_time": payload.start_time,
+        "end_date": payload.end_date,
+        "end_time": payload.end_time,
+        "sponsor": payload.card_scheme_sponsor,
+        "tid": payload.tid,
+        "stan": _text(payload.system_trace_audit_number, 6),
+        "rrn": _text(payload.retrieval_reference_number, 12),
+        "software": payload.pos_software_version_number,
+        "scheme_id": payload.card_scheme.id if payload.card_scheme else None,
+        "transaction_type_id": payload.transaction_type.id if payload.transaction_type else None,
+        "pan": _pan(payload.pan),
+        "expiry": payload.card_expiration,
+        "amount": str(payload.amount_authorized.value),
+        "amount_other": str(payload.amount_other.value) if payload.amount_other else None,
+        "approved": "yes" if payload.is_approved else "no",
+        "approval_code": _text(payload.approval_code, 6),
+        "entry_mode": payload.entry_mode,
+        "action_code": _text(payload.action_code, 3),
+        "aid": payload.application_identifier,
+        "tvr": payload.terminal_verification_result,
+        "tsi": payload.transaction_state_information,
+        "cvr": payload.cardholader_verfication_result,
+        "cid": payload.cryptogram_information_data,
+        "cryptogram": payload.application_cryptogram,
+        "kernel": payload.kernel_id,
+    }
+    both: dict[str, payloads.Names | None] = {
+        "merchant_name": merchant.name,
+        "merchant_address": merchant.address,
+        "scheme": payload.card_scheme.name if payload.card_scheme else None,
+        "transaction_type": payload.transaction_type.name if payload.transaction_type else None,
+        "amount_label": payload.amount_authorized.label,
+        "amount_other_label": payload.amount_other.label if payload.amount_other else None,
+        "currency": payload.currency,
+        "status": payload.status_message,
+        "verification": payload.verification_method,
+        "line_one": payload.receipt_line_one,
+        "line_two": payload.receipt_line_two,
+        "thanks": payload.thanks_message,
+        "save": payload.save_receipt_message,
+    }
+    for name, names in both.items():
+        fields[name] = without_cards(_strip(names.english)) if names else None
+        fields[f"{name}_ar"] = without_cards(_strip(names.arabic)) if names else None
+    kind = _kind(payload)
+    return ReceiptRecord(ref=payload.id, kind=kind, fields={k: v for k, v in fields.items() if v})
+
+
+def session(payload: payloads.Session) -> SessionRecord:
+    """A payment session; the same fields come as numbers or texts, by the call."""
+    done = payload.transaction
+    code = done.transaction_currency_code if done else None
+    currency = currency_of(code) if code else CURRENCY
+    read = Money.from_minor_text if isinstance(payload.amount, str) else Money.from_minor_integer
+    tid = next((r.tid for r in done.receipts if r.tid), None) if done else None
+    return SessionRecord(
+        ref=payload.id,
+        kind=KINDS_BY_TYPE.get(payload.type, "OTHER"),
+        status=SESSION_STATUS.get(payload.status, "UNMAPPED"),
+        provider_status=payload.status,
+        amount=read(payload.amount, currency),
+        terminal_ref=payload.terminal.id if payload.terminal else payload.asked_of,
+        tid=tid,
+        branch_ref=payload.merchant_id or (done.merchant_id if done else None),
+        reference=without_cards(payload.reference_id) or None,
+        transaction_ref=done.uuid if done else None,
+        created_at=_aware(payload.created_at),
+        expires_at=_epoch(payload.expired_at),
+        version_at=_utc(payload.updated_at),
+    )
+
+
+def reconciliation(payload: payloads.Reconciliation) -> ReconciliationRecord:
+    """A close, from the list or the find call."""
+    terminal_ = payload.terminal
+    return _close(
+        payload.reconciliation_receipt,
+        ref=payload.id,
+        tid=terminal_.card_acceptor_terminal_id if terminal_ else None,
+        branch_ref=payload.merchant_id,
+        at=payload.created_at,
+    )
+
+
+def created_reconciliation(payload: payloads.CreatedReconciliation) -> ReconciliationRecord:
+    """A close, from the answer to creating it: of its parts only the receipt is read."""
+    return _close(payload.receipt, ref=payload.receipt.id, tid=None, branch_ref=None, at=None)
+
+
+def _close(
+    receipt: payloads.ReconciliationReceipt,
+    *,
+    ref: str,
+    tid: str | None,
+    branch_ref: str | None,
+    at: datetime | None,
+) -> ReconciliationRecord:
+    currency = _currency(receipt.currency)
+    occurred_at = _utc(at) or _utc(receipt.created_at) or _wall(receipt.end_date, receipt.end_time)
+    if occurred_at is None:
+        raise Unreadable("The reconciliation says no time.", "$.created_at")
+    details = receipt.details
+    merchant = receipt.merchant or payloads.ReceiptMerchant()
+    fields = {
+        "merchant_id": _strip(merchant.id),
+        "merchant_name": _strip(merchant.name.english) if merchant.name else None,
+        "merchant_name_ar": _strip(merchant.name.arabic) if merchant.name else None,
+        "category_code": merchant.category_code,
+        "sponsor": receipt.card_scheme_sponsor_id,
+        "software": receipt.pos_software_version_number,
+    }
+    return ReconciliationRecord(
+        ref=ref,
+        tid=tid or receipt.card_acceptor_terminal_id,
+        terminal_ref=receipt.terminal.id if receipt.terminal else None,
+        branch_ref=branch_ref or receipt.merchant_id,
+        occurred_at=occurred_at,
+        started_at=_wall(receipt.start_date, receipt.start_time),
+        ended_at=_wall(receipt.end_date, receipt.end_time),
+        currency=currency,
+        balanced=receipt.is_balanced.value is True,
+        stan=_text(receipt.system_trace_audit_number, 6),
+        purchase=_total(details.purchase, currency),
+        purchase_reversal=_total(details.purchase_reversal, currency),
+        refund=_total(details.refund, currency),
+        refund_reversal=_total(details.refund_reversal, currency),
+        total=_total(details.total, currency),
+        schemes=tuple(_scheme_totals(block, currency) for block in receipt.schemes),
+        fields={k: v for k, v in fields.items() if v},
+        version_at=_utc(receipt.updated_at or receipt.created_at or at),
+    )
+
+
+def _scheme_totals(block: payloads.SchemeBlock, currency: str) -> SchemeTotals:
+    pos, host = block.pos, block.host
+    totals = [
+        _total(each, currency)
+        for each in (pos.debit, pos.credit, pos.total, host.debit, host.credit, host.total)
+    ]
+    return SchemeTotals(
+        scheme=_scheme(block.name.value),
+        word=block.name.value[:20],
+        pos_debit=totals[0],
+        pos_credit=totals[1],
+        pos_total=totals[2],
+        host_debit=totals[3],
+        host_credit=totals[4],
+        host_total=totals[5],
+        balanced=totals[:3] == totals[3:],
+    )
+
+
+def _total(count: payloads.Count, currency: str) -> SideTotal:
+    """(S) the totals of a close are decimal texts of major units; a net total may be negative."""
+    negative = count.total.startswith("-")
+    money = Money.from_major_text(count.total.removeprefix("-"), currency)
+    number = _text(count.count, 12)
+    if number is None or not number.isascii() or not number.isdigit():
+        raise Unreadable("A count in the reconciliation is not a whole number.", "$.count")
+    return SideTotal(count=int(number), minor=-money.minor if negative else money.minor)
+
+
+def _currency(names: payloads.Names) -> str:
+    """(S) receipts name the currency by its alphabetic code, under `english`."""
+    code = (names.english or "").strip()
+    if not code:
+        raise Unreadable("The receipt names no currency.", "$.currency.english")
+    return code
+
+
+def _pan(pan: str | None) -> str | None:
+    """The masked card number as printed, never more than first six and last four digits."""
+    if not pan:
+        return None
+    if _MASKED_PAN.fullmatch(pan.strip()):
+        return pan.strip()
+    last4 = _last4(pan)
+    return f"**** **** **** {last4}" if last4 else None
+
+
+def _last4(pan: str | None) -> str | None:
+    found = _LAST4.search((pan or "").strip())
+    return found[0] if found else None
+
+
+def _text(value: payloads.Number | None, width: int) -> str | None:
+    """An identifier that comes as a text or as a number: a number has lost its leading zeros."""
+    if value is None or value == "":
+        return None
+    return str(value).rjust(width, "0") if isinstance(value, int) else value.strip()[:40] or None
+
+
+def _strip(text: str | None) -> str | None:
+    """(C) merchant numbers are padded with spaces to 15 characters."""
+    return text.strip() if text else text
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    return None if at is None else _aware(at)
+
+
+def _aware(at: datetime) -> datetime:
+    """(S) times carry a Z; one without a zone would have to be guessed, so it is refused."""
+    if at.tzinfo is None:
+        raise Unreadable("A time does not say its zone.", "$.created_at")
+    return at.astimezone(UTC)
+
+
+def _wall(day: str | None, clock: str | None) -> datetime | None:
+    """Riyadh's wall clock, `DD/MM/YYYY` and `HH:MM:SS`, as UTC."""
+    if not day or not clock:
+        return None
+    try:
+        local = datetime.strptime(f"{day} {clock}", "%d/%m/%Y %H:%M:%S").replace(tzinfo=RIYADH)
+    except ValueError:
+        raise Unreadable("A printed date or time is not of the documented form.", "date") from None
+    return local.astimezone(UTC)
+
+
+def _epoch(value: payloads.Number | None) -> datetime | None:
+    """(S) epoch milliseconds, as a number or a text."""
+    if value is None or value == "":
+        return None
+    try:
+        return datetime.fromtimestamp(int(value) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise Unreadable("A time is not a count of milliseconds.", "$.expired_at") from None
