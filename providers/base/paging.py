@@ -123,7 +123,8 @@ class _Walk:
         self, fetch: Fetch, since: datetime | None, fetchers: int, pool: ThreadPoolExecutor
     ) -> None:
         self.fetch, self.since, self.ahead, self.pool = fetch, since, fetchers, pool
-        self.seen: set[bytes | str] = set()
+        # 64-bit hashes: a set of a million texts would weigh ten times as much.
+        self.seen: set[int] = set()
         self.read = 0
         self.shifted = False
         self.circling = False
@@ -249,13 +250,13 @@ class _Walk:
                 future.cancel()
 
     def _has_new(self, page: Page) -> bool:
-        return any((item.ref or item.digest) not in self.seen for item in page.items)
+        return any(hash(item.ref or item.digest) not in self.seen for item in page.items)
 
     def _new(self, page: Page) -> list[Item]:
         new: list[Item] = []
         met: list[bool] = []
         for item in page.items:
-            key = item.ref or item.digest
+            key = hash(item.ref or item.digest)
             met.append(key in self.seen)
             if not met[-1]:
                 self.seen.add(key)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -18,7 +19,7 @@ import xxhash
 from providers.base.errors import Unreadable
 
 R = TypeVar("R")
-LONGEST_NAME, MOST_NAMES, LONGEST_TEXT = 40, 50, 60
+LONGEST_NAME, MOST_NAMES, LONGEST_TEXT, LONGEST_FIELD = 40, 50, 60, 200
 _CARD = re.compile(r"(?<![0-9])(?:[0-9][ -]?){12,18}[0-9](?![0-9])", re.ASCII)
 
 
@@ -86,6 +87,9 @@ def read(
     for item in items:
         try:
             record = translate(decoder.decode(item.raw))
+            # Most items have no long text at all, which one look at the bytes tells.
+            if max(map(len, item.raw.split(b'"'))) > LONGEST_FIELD:
+                refuse_long(record)
             refuse_nul(item.raw, record)
         except (msgspec.MsgspecError, Unreadable, RecursionError) as problem:
             reading.rejected.append(set_aside(item, problem, known))
@@ -120,6 +124,22 @@ def explain(problem: BaseException) -> tuple[str, str]:
     )
     sentence = re.sub(r"'[^']*'", "…", sentence) if "utf-8" in sentence else sentence
     return sentence.rstrip(".")[:200] + ".", path
+
+
+def refuse_long(record: object, path: str = "$") -> None:
+    """A text longer than any the fields are made for is set aside whole, not cut."""
+    for name in record.__struct_fields__:  # type: ignore[attr-defined]
+        value = getattr(record, name)
+        if isinstance(value, str):
+            if len(value) > LONGEST_FIELD:
+                raise Unreadable(f"A text is longer than {LONGEST_FIELD} characters.", f"{path}.{name}")
+        elif isinstance(value, msgspec.Struct):
+            refuse_long(value, f"{path}.{name}")
+        elif isinstance(value, tuple):
+            for each in value:
+                refuse_long(each, f"{path}.{name}")
+        elif isinstance(value, dict) and any(len(each) > LONGEST_FIELD for each in value.values()):
+            raise Unreadable(f"A text is longer than {LONGEST_FIELD} characters.", f"{path}.{name}")
 
 
 def refuse_nul(raw: bytes, record: object) -> None:
@@ -167,14 +187,16 @@ _KEY = re.compile(rb'"([^"\\]{1,80})"\s*:')
 
 def surprises(raw: bytes, known: frozenset[str]) -> set[str]:
     """The field names in an item that no model documents, shortened and cleaned."""
-    unknown = {name for key in set(_KEY.findall(raw)) if (name := _text(key)) not in known}
-    return {
-        re.sub(r"[^A-Za-z_]", "?", name)[:LONGEST_NAME] for name in sorted(unknown)[:MOST_NAMES]
-    }
+    unknown = set(_KEY.findall(raw)) - _bytes_of(known)
+    if not unknown:
+        return set()
+    names = sorted(key.decode("utf-8", "replace") for key in unknown)[:MOST_NAMES]
+    return {re.sub(r"[^A-Za-z_]", "?", name)[:LONGEST_NAME] for name in names}
 
 
-def _text(key: bytes) -> str:
-    return key.decode("utf-8", "replace")
+@cache
+def _bytes_of(names: frozenset[str]) -> frozenset[bytes]:
+    return frozenset(name.encode() for name in names)
 
 
 def mask(value: Any, known: frozenset[str], depth: int = 0) -> Any:

@@ -416,7 +416,7 @@ def _text(value: payloads.Number | None, width: int) -> str | None:
     """An identifier that comes as a text or as a number: a number has lost its leading zeros."""
     if value is None or value == "":
         return None
-    return str(value).rjust(width, "0") if isinstance(value, int) else value.strip()[:40] or None
+    return str(value).rjust(width, "0") if isinstance(value, int) else value.strip() or None
 
 
 def _strip(text: str | None) -> str | None:

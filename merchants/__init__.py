@@ -1,0 +1,1 @@
+"""WHO: users, merchants, memberships, branches, provider accounts, and how they are synced."""

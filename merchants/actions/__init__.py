@@ -1,0 +1,1 @@
+"""What can be done to merchants, people, accounts and branches."""

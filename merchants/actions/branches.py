@@ -1,0 +1,106 @@
+"""Storing branches, and making those that are seen first somewhere else."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from merchants.actions.resource import Stored
+from merchants.models import Branch, BranchIdentity, ProviderAccount
+from portal.upsert import upsert
+from providers.base.reading import Item
+from providers.base.records import BranchRecord
+from providers.base.registry import providers
+
+UNNAMED = "Unnamed branch"
+COLUMNS = (
+    "account_id", "ref", "branch_id", "name", "name_ar", "reference", "status", "content_hash",
+    "version_at",
+)  # fmt: skip
+
+
+@transaction.atomic
+def store_branches(
+    account: ProviderAccount, records: Sequence[tuple[Item, BranchRecord]], at: datetime
+) -> Stored:
+    """Store what a provider says of branches.
+
+    A new one becomes a branch of the merchant. A provider's new name is taken over where the
+    branch still had the provider's old one, and not where a person has renamed it here.
+    """
+    latest = {record.ref: (item, record) for item, record in records}
+    before = {
+        identity.ref: identity
+        for identity in BranchIdentity.objects.filter(account=account, ref__in=latest)
+    }
+    known = ensure_branches(account, [record for _, record in latest.values()])
+    rows = [
+        (
+            account.pk, record.ref, known[record.ref].pk, record.name or UNNAMED, record.name_ar,
+            record.reference, record.status, item.digest, record.version_at,
+        )
+        for item, record in latest.values()
+    ]  # fmt: skip
+    written = upsert(
+        "merchants_branchidentity",
+        COLUMNS,
+        rows,
+        key=("account_id", "ref"),
+        keep=("branch_id",),
+        returning=("ref",),
+    )
+    for ref, _inserted in written:
+        if ref in before:
+            _rename(before[ref], latest[ref][1])
+    # Making the identity first leaves the upsert to fill it in, so «new» is what was not before.
+    new = sum(ref not in before for ref, _ in written)
+    return Stored(new, len(written) - new)
+
+
+def _rename(before: BranchIdentity, record: BranchRecord) -> None:
+    own = Branch.objects.filter(pk=before.branch_id)
+    own.filter(name=before.name).update(name=record.name or UNNAMED)
+    own.filter(name_ar=before.name_ar or "").update(name_ar=record.name_ar or "")
+
+
+def ensure_branches(
+    account: ProviderAccount, records: Iterable[BranchRecord]
+) -> dict[str, Branch]:
+    """The branches of some refs; those not known yet are made, and filled in when listed."""
+    wanted = {record.ref: record for record in records}
+    found = _by_ref(account, wanted)
+    missing = sorted(set(wanted) - set(found))
+    if not missing:
+        return found
+    zone = providers()[account.provider].default_zone
+    with transaction.atomic():
+        # Serialises makers of the same branch: of two at once, one makes it and one finds it.
+        ProviderAccount.objects.select_for_update().get(pk=account.pk)
+        found |= _by_ref(account, missing)
+        missing = [ref for ref in missing if ref not in found]
+        made = Branch.objects.bulk_create(
+            Branch(
+                merchant_id=account.merchant_id,
+                name=wanted[ref].name or UNNAMED,
+                name_ar=wanted[ref].name_ar or "",
+                zone=wanted[ref].zone or zone,
+            )
+            for ref in missing
+        )
+        BranchIdentity.objects.bulk_create(
+            BranchIdentity(
+                branch=branch,
+                account=account,
+                ref=ref,
+                name=branch.name,
+                name_ar=wanted[ref].name_ar,
+            )
+            for ref, branch in zip(missing, made, strict=True)
+        )
+    return found | dict(zip(missing, made, strict=True))
+
+
+def _by_ref(account: ProviderAccount, refs: Iterable[str]) -> dict[str, Branch]:
+    branches = Branch.objects.filter(identities__account=account, identities__ref__in=list(refs))
+    return {branch.own_ref: branch for branch in branches.annotate(own_ref=F("identities__ref"))}

@@ -1,0 +1,44 @@
+"""How an app says what of its rows can be synced.
+
+Each app's `sync.py` lists RESOURCES; `merchants.sync` conducts them in their order.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from merchants.models import ProviderAccount
+from providers.base.paging import Batch
+from providers.base.provider import Period
+from providers.base.reading import Item, Reading
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How many rows a batch added and how many it changed."""
+
+    inserted: int
+    changed: int
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One kind of row: how it is listed, read and stored.
+
+    `capability` is the protocol that a connector must satisfy. `windowed` lists have a time, and
+    only what is recent is read again; others are read whole by every run.
+    """
+
+    name: str
+    position: int
+    capability: type
+    list: Callable[[Any, Period, ProviderAccount], Iterator[Batch]]
+    read: Callable[[Any, Iterable[Item]], Reading[Any]]
+    # The content hashes of those of some refs that are stored.
+    known: Callable[[ProviderAccount, Sequence[str]], dict[str, bytes]]
+    store: Callable[[ProviderAccount, Sequence[tuple[Item, Any]], datetime], Stored]
+    windowed: bool = True
+    # Reading a single one by its ref, and the protocol for it.
+    finds: type | None = None
+    find: Callable[[Any, str], Any] | None = None

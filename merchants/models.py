@@ -1,0 +1,374 @@
+"""Users and merchants, branches, provider accounts, and the record of every sync."""
+
+from datetime import date, datetime, time, timedelta
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class Users(BaseUserManager["User"]):
+    """Makes users; an e-mail is one person whatever its capitals."""
+
+    def create_user(self, email: str, name: str = "", password: str | None = None) -> "User":
+        user = self.model(email=email.strip().lower(), name=name)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser):
+    """A person who signs in to the portal."""
+
+    email = models.EmailField(_("e-mail"), unique=True)
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    is_active = models.BooleanField(default=True)
+    joined_at = models.DateTimeField(default=timezone.now)
+
+    objects: ClassVar[Users] = Users()
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="email_is_lower_case")
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class Merchant(models.Model):
+    """A business that signs in: the tenant."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=200)
+    name_ar = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    OWNER = "OWNER", _("Owner")
+    ADMIN = "ADMIN", _("Admin")
+    ACCOUNTANT = "ACCOUNTANT", _("Accountant")
+    SUPPORT = "SUPPORT", _("Support agent")
+
+
+class Branch(models.Model):
+    """One of a merchant's locations; its zone and cut-off say which business day a moment is of."""
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="branches")
+    name = models.CharField(max_length=200)
+    name_ar = models.CharField(max_length=200, blank=True)
+    zone = models.CharField(max_length=64, default="Asia/Riyadh")
+    cut_off = models.TimeField(default=time(0))
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["merchant", "name", "id"], name="branch_by_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def business_day(self, at: datetime) -> date:
+        """The business day that a moment belongs to: the local day, begun at the cut-off."""
+        local = at.astimezone(ZoneInfo(self.zone))
+        back = local.time() < self.cut_off
+        return local.date() - timedelta(days=1) if back else local.date()
+
+
+class Membership(models.Model):
+    """What a person is at a merchant, and of which branches."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    merchant = models.ForeignKey(Merchant, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=12, choices=Role)
+    # Those of `branches` only, where this is false.
+    every_branch = models.BooleanField(default=True)
+    branches = models.ManyToManyField(Branch, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "merchant"], name="one_membership_per_person_and_merchant"
+            ),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="role_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.merchant}"
+
+    @property
+    def may_manage(self) -> bool:
+        """Whether this person may change accounts, terminals and people."""
+        return self.role in (Role.OWNER, Role.ADMIN)
+
+    @property
+    def may_see_accounts(self) -> bool:
+        return self.may_manage and self.every_branch
+
+    @property
+    def sees_personal(self) -> bool:
+        """Whether mobile numbers and e-mails of terminal users are shown unmasked."""
+        return self.may_manage
+
+
+class ApiToken(models.Model):
+    """A key to the API, of one membership; only its hash is kept."""
+
+    membership = models.ForeignKey(Membership, models.CASCADE, related_name="tokens")
+    digest = models.BinaryField(max_length=32, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"token {self.pk}"
+
+
+class ProviderAccount(models.Model):
+    """A merchant's credentials at one provider."""
+
+    class State(models.TextChoices):
+        ACTIVE = "ACTIVE", _("Active")
+        PAUSED = "PAUSED", _("Paused")
+        REFUSED = "REFUSED", _("Credentials refused")
+        REMOVED = "REMOVED", _("Removed")
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="accounts")
+    provider = models.CharField(max_length=40)
+    name = models.CharField(_("name"), max_length=200)
+    credentials = models.BinaryField(null=True)
+    fingerprint = models.BinaryField(max_length=32, null=True)
+    credentials_set_at = models.DateTimeField(null=True)
+    state = models.CharField(max_length=8, choices=State, default=State.ACTIVE)
+    requests_per_minute = models.PositiveIntegerField(default=1200)
+    created_at = models.DateTimeField(default=timezone.now)
+    next_sync_at = models.DateTimeField(default=timezone.now)
+    next_deep_at = models.DateTimeField(default=timezone.now)
+    # The circuit breaker: failed runs in a row, and no call before `retry_at`.
+    failures = models.PositiveIntegerField(default=0)
+    retry_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "provider", "fingerprint"],
+                condition=Q(fingerprint__isnull=False),
+                name="a_merchant_connects_credentials_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="REMOVED") ^ Q(credentials__isnull=False),
+                name="only_a_removed_account_has_no_credentials",
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "next_sync_at"], name="account_by_due_time")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BranchIdentity(models.Model):
+    """What a provider calls a branch; one branch may be known to several."""
+
+    branch = models.ForeignKey(Branch, models.PROTECT, related_name="identities")
+    account = models.ForeignKey(ProviderAccount, models.PROTECT, related_name="branches")
+    ref = models.CharField(max_length=200)
+    name = models.CharField(max_length=200)
+    name_ar = models.CharField(max_length=200, null=True)
+    reference = models.CharField(max_length=200, null=True)
+    status = models.CharField(max_length=200, null=True)
+    content_hash = models.BinaryField(max_length=16, null=True)
+    version_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "ref"], name="one_branch_per_account_and_ref"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SyncRun(models.Model):
+    """One reading of an account, kept with its figures."""
+
+    class Reason(models.TextChoices):
+        SCHEDULE = "SCHEDULE", _("on schedule")
+        BUTTON = "BUTTON", _("by a person")
+        COMMAND = "COMMAND", _("by command")
+        REVIVED = "REVIVED", _("after an interruption")
+
+    class State(models.TextChoices):
+        RUNNING = "RUNNING", _("Running")
+        DONE = "DONE", _("Complete")
+        PARTIAL = "PARTIAL", _("In part")
+        FAILED = "FAILED", _("Failed")
+        INTERRUPTED = "INTERRUPTED", _("Interrupted")
+
+    account = models.ForeignKey(ProviderAccount, models.CASCADE, related_name="runs")
+    reason = models.CharField(max_length=8, choices=Reason)
+    requested_by = models.ForeignKey(User, models.SET_NULL, null=True)
+    state = models.CharField(max_length=11, choices=State, default=State.RUNNING)
+    deep = models.BooleanField(default=False)
+    started_at = models.DateTimeField(default=timezone.now)
+    heartbeat_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    # One of the six failures' codes, and its sentence.
+    error_code = models.CharField(max_length=20, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="RUNNING") ^ Q(finished_at__isnull=False),
+                name="only_a_running_run_has_no_end",
+            )
+        ]
+        indexes = [
+            models.Index("account", F("started_at").desc(), F("id").desc(), name="run_by_account"),
+            models.Index(
+                fields=["heartbeat_at"], condition=Q(state="RUNNING"), name="run_under_way"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.pk}"
+
+
+class SyncStep(models.Model):
+    """What a run read of one resource; updated with every committed batch."""
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", _("Waiting")
+        RUNNING = "RUNNING", _("Running")
+        DONE = "DONE", _("Done")
+        FAILED = "FAILED", _("Failed")
+
+    run = models.ForeignKey(SyncRun, models.CASCADE, related_name="steps")
+    resource = models.CharField(max_length=40)
+    position = models.PositiveSmallIntegerField()
+    state = models.CharField(max_length=7, choices=State, default=State.WAITING)
+    since = models.DateTimeField(null=True)
+    # Pages read, and the provider's own count of them where it says one.
+    read = models.PositiveIntegerField(default=0)
+    pages = models.PositiveIntegerField(null=True)
+    fetched = models.PositiveIntegerField(default=0)
+    stored = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    set_aside = models.PositiveIntegerField(default=0)
+    order = models.CharField(max_length=20, blank=True)
+    # Fields that the provider sent and its documentation does not know: name -> rows.
+    surprises = models.JSONField(default=dict)
+    complete_to = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    error_code = models.CharField(max_length=20, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "resource"], name="one_step_per_resource")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.resource}"
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, or takes so far."""
+        if self.started_at is None:
+            return 0.0
+        return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()
+
+
+class Bookmark(models.Model):
+    """Up to when, on the provider's clock, a resource of an account is completely stored."""
+
+    account = models.ForeignKey(ProviderAccount, models.CASCADE, related_name="bookmarks")
+    resource = models.CharField(max_length=40)
+    complete_to = models.DateTimeField()
+    # How often the list was read to its end: the second reading finds what paging hid in the first.
+    whole_reads = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "resource"], name="one_bookmark_per_resource")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.resource}"
+
+
+class Gap(models.Model):
+    """A stretch of provider time that no finished run has covered."""
+
+    account = models.ForeignKey(ProviderAccount, models.CASCADE, related_name="gaps")
+    resource = models.CharField(max_length=40)
+    # None: from the beginning of the account.
+    since = models.DateTimeField(null=True)
+    until = models.DateTimeField()
+    found_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(since__isnull=True) | Q(since__lt=F("until")), name="a_gap_has_a_length"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource} to {self.until}"
+
+
+class SetAside(models.Model):
+    """An item that could not be read: kept masked, counted, and tried again by every run."""
+
+    account = models.ForeignKey(ProviderAccount, models.CASCADE, related_name="set_aside")
+    resource = models.CharField(max_length=40)
+    # The provider's reference, or the digest of an item whose reference cannot be read either.
+    key = models.CharField(max_length=200)
+    reason = models.CharField(max_length=300)
+    path = models.CharField(max_length=200, blank=True)
+    masked = models.JSONField(null=True)
+    first_seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "resource", "key"], name="an_item_is_set_aside_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource} {self.key}"
+
+
+class Hint(models.Model):
+    """A webhook said that something changed; only the id it named is kept, until it is read."""
+
+    account = models.ForeignKey(ProviderAccount, models.CASCADE, related_name="hints")
+    ref = models.CharField(max_length=100)
+    received_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "ref"], name="one_waiting_hint_per_ref")
+        ]
+
+    def __str__(self) -> str:
+        return self.ref

@@ -1,0 +1,156 @@
+"""What of merchants a person may see, and how fresh it is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subquery
+
+from merchants.models import (
+    Bookmark,
+    Branch,
+    BranchIdentity,
+    Gap,
+    Membership,
+    ProviderAccount,
+    SetAside,
+    SyncRun,
+    SyncStep,
+    User,
+)
+from providers.base.registry import providers
+
+MAIN = "transactions"
+
+
+def memberships_of(user: User) -> QuerySet[Membership]:
+    """The merchants for which a person works."""
+    own = Membership.objects.filter(user=user).select_related("merchant", "user")
+    return own.order_by("merchant__name", "pk")
+
+
+def branch_limit(member: Membership, path: str = "branch") -> Q:
+    """The condition that keeps a branch-limited person to their branches."""
+    if member.every_branch:
+        return Q()
+    own = Membership.branches.through.objects.filter(membership=member).values("branch_id")
+    return Q(**{f"{path}__in": own})
+
+
+def branches_for(member: Membership) -> QuerySet[Branch]:
+    """The branches that a person may see."""
+    own = Branch.objects.filter(merchant=member.merchant_id)
+    return own.filter(branch_limit(member, "pk"))
+
+
+def branches_with_identities(member: Membership) -> QuerySet[Branch]:
+    """The same, with what each provider calls them."""
+    identities = BranchIdentity.objects.select_related("account").order_by("pk")
+    return branches_for(member).prefetch_related(Prefetch("identities", identities))
+
+
+def accounts_for(member: Membership) -> QuerySet[ProviderAccount]:
+    """The accounts that a person may manage; none for those who manage nothing."""
+    own = ProviderAccount.objects.filter(merchant=member.merchant_id)
+    return own if member.may_see_accounts else own.none()
+
+
+def providers_of(member: Membership) -> list[str]:
+    """The providers whose rows a person may see, also of removed accounts."""
+    own = ProviderAccount.objects.filter(merchant=member.merchant_id)
+    return sorted(set(own.values_list("provider", flat=True)))
+
+
+def runs_for(member: Membership) -> QuerySet[SyncRun]:
+    """The sync runs of the accounts that a person may see."""
+    steps = SyncStep.objects.order_by("position", "pk")
+    own = SyncRun.objects.filter(account__in=accounts_for(member))
+    return own.select_related("account", "requested_by").prefetch_related(Prefetch("steps", steps))
+
+
+def set_aside_for(member: Membership) -> QuerySet[SetAside]:
+    """The items of a person's accounts that could not be read."""
+    return SetAside.objects.filter(account__in=accounts_for(member))
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How complete one provider's transactions are."""
+
+    provider: str
+    title: str
+    complete_to: datetime | None
+    gaps: int
+    state: str
+    running: bool
+
+
+def freshness_of(member: Membership) -> list[Freshness]:
+    """For each provider, up to when its transactions are all here: its least complete account."""
+    own = ProviderAccount.objects.filter(merchant=member.merchant_id)
+    own = own.exclude(state=ProviderAccount.State.REMOVED)
+    marks = (
+        Bookmark.objects.filter(account__in=own, resource=MAIN)
+        .values("account__provider")
+        .annotate(complete_to=Min("complete_to"), marked=Count("pk"))
+        .order_by()
+    )
+    complete = {row["account__provider"]: row for row in marks}
+    gaps = dict(
+        Gap.objects.filter(account__in=own, resource=MAIN)
+        .values_list("account__provider")
+        .annotate(found=Count("pk"))
+        .order_by()
+    )
+    accounts = (
+        own.values("provider")
+        .annotate(
+            accounts=Count("pk", distinct=True),
+            worst=Max("state"),
+            running=Count("runs", filter=Q(runs__state=SyncRun.State.RUNNING)),
+        )
+        .order_by("provider")
+    )
+    found = []
+    for row in accounts:
+        mark = complete.get(row["provider"])
+        whole = mark is not None and mark["marked"] == row["accounts"]
+        found.append(
+            Freshness(
+                provider=row["provider"],
+                title=providers()[row["provider"]].title,
+                complete_to=mark["complete_to"] if mark and whole else None,
+                gaps=gaps.get(row["provider"], 0),
+                state=row["worst"],
+                running=row["running"] > 0,
+            )
+        )
+    return found
+
+
+def accounts_with_health(member: Membership) -> list[ProviderAccount]:
+    """A person's accounts with how complete they are, what is set aside and what runs."""
+    latest = SyncRun.objects.filter(account=OuterRef("pk")).order_by("-started_at", "-pk")
+    mark = Bookmark.objects.filter(account=OuterRef("pk"), resource=MAIN).values("complete_to")
+    aside = (
+        SetAside.objects.filter(account=OuterRef("pk"))
+        .order_by()
+        .values("account")
+        .annotate(found=Count("pk"))
+    )
+    own = accounts_for(member).annotate(
+        complete_to=Subquery(mark[:1]),
+        aside=Subquery(aside.values("found")[:1]),
+        last_state=Subquery(latest.values("state")[:1]),
+        last_at=Subquery(latest.values("started_at")[:1]),
+    )
+    return list(own.order_by("name", "pk"))
+
+
+def bookmarks_of(account: ProviderAccount) -> list[Bookmark]:
+    """Up to when each resource of an account is complete."""
+    return list(Bookmark.objects.filter(account=account).order_by("resource", "pk"))
+
+
+def gaps_of(account: ProviderAccount) -> list[Gap]:
+    """The stretches of an account that no run has covered."""
+    return list(Gap.objects.filter(account=account).order_by("until", "pk"))

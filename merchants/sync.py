@@ -1,0 +1,462 @@
+"""Conducting a sync: resources in their order, one committed batch at a time.
+
+Rows and the bookmark move in one database transaction, and the bookmark only to what has been
+delivered completely, so a run that dies anywhere costs time and never rows. One advisory lock per
+account and resource, held by the run's own database session, says who is reading: a lock that is
+free means that no such run lives.
+"""
+
+import logging
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import xxhash
+from django.apps import apps
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from merchants.actions import branches as branch_actions
+from merchants.actions.accounts import BREAKER_OPENS_AT, opened
+from merchants.actions.resource import Resource, Stored
+from merchants.models import (
+    BranchIdentity,
+    Bookmark,
+    Gap,
+    Hint,
+    ProviderAccount,
+    SetAside,
+    SyncRun,
+    SyncStep,
+)
+from providers.base.errors import (
+    NotAuthorised,
+    ProviderFailure,
+    Refused,
+    Throttled,
+    Unreachable,
+)
+from providers.base.http import Limits
+from providers.base.paging import Batch
+from providers.base.provider import FindsBranches, ListsBranches, Period
+from providers.base.reading import Item, Rejected
+from providers.base.registry import providers
+
+log = logging.getLogger(__name__)
+# Rows in one commit: 100 a commit is half as fast, 5,000 no faster, and this much is lost at most.
+ROWS_A_COMMIT = 1000
+SECONDS_A_COMMIT = 5
+MOST_HINTS = 500
+LONGEST_RETRY = 120
+
+Progress = Callable[[SyncStep], None]
+
+
+class AlreadyRunning(Exception):
+    """Another run is reading this account at the moment."""
+
+
+class NotActive(Exception):
+    """The account is paused, removed, or its credentials were refused."""
+
+
+def _branch_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:
+    found = BranchIdentity.objects.filter(
+        account=account, ref__in=refs, content_hash__isnull=False
+    )
+    return {ref: bytes(digest) for ref, digest in found.values_list("ref", "content_hash")}
+
+
+RESOURCES = [
+    Resource(
+        name="branches",
+        position=10,
+        capability=ListsBranches,
+        list=lambda connector, period, account: connector.list_branches(period),
+        read=lambda connector, items: connector.read_branches(items),
+        known=_branch_hashes,
+        store=branch_actions.store_branches,
+        windowed=False,
+        finds=FindsBranches,
+        find=lambda connector, ref: connector.find_branch(ref),
+    )
+]
+
+
+@cache
+def resources() -> list[Resource]:
+    """What every installed app can sync, found by the name of its module, in order."""
+    found: list[Resource] = []
+    for app in apps.get_app_configs():
+        if find_spec(f"{app.name}.sync") is not None:
+            found += import_module(f"{app.name}.sync").RESOURCES
+    return sorted(found, key=lambda resource: resource.position)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a run is to do."""
+
+    reason: str = SyncRun.Reason.SCHEDULE
+    requested_by: int | None = None
+    only: frozenset[str] | None = None
+    # Read from here on, instead of from the bookmark's window; what lies between is a gap.
+    since: datetime | None = None
+    deep: bool = False
+
+
+def run_sync(
+    account_id: int,
+    ask: Ask | None = None,
+    *,
+    limits: Limits | None = None,
+    progress: Progress = lambda step: None,
+) -> SyncRun:
+    """Read an account now, in this process, and return the finished run.
+
+    A failure of the provider ends in the run's state. Raises AlreadyRunning or NotActive, and
+    whatever the database raises; the run is then revived by `revive`.
+    """
+    ask = ask or Ask()
+    account = ProviderAccount.objects.get(pk=account_id)
+    if account.state != ProviderAccount.State.ACTIVE:
+        raise NotActive(f"The account is {account.get_state_display()}.")
+    factory = providers()[account.provider]
+    todo = [
+        resource
+        for resource in resources()
+        if issubclass(factory, resource.capability)  # type: ignore[arg-type]
+        and (ask.only is None or resource.name in ask.only)
+    ]
+    with _locked(account, todo):
+        _close_abandoned(account, {resource.name for resource in todo})
+        return _Run(account, ask, todo, progress).conduct(limits)
+
+
+@contextmanager
+def _locked(account: ProviderAccount, todo: list[Resource]) -> Iterator[None]:
+    """Hold the lock of every resource, or raise; the session's end frees them in any case."""
+    keys = [lock_key(account.pk, resource.name) for resource in todo]
+    held = []
+    try:
+        with connection.cursor() as cursor:
+            for key in keys:
+                cursor.execute("select pg_try_advisory_lock(%s)", [key])
+                if not cursor.fetchone()[0]:
+                    raise AlreadyRunning("This account is being synced already.")
+                held.append(key)
+        yield
+    finally:
+        if connection.connection is not None and not connection.connection.closed:
+            with connection.cursor() as cursor:
+                for key in held:
+                    cursor.execute("select pg_advisory_unlock(%s)", [key])
+
+
+def lock_key(account_id: int, resource: str) -> int:
+    """The advisory lock of one account and resource, as PostgreSQL's signed 64 bits."""
+    unsigned = xxhash.xxh3_64_intdigest(f"sync:{account_id}:{resource}".encode())
+    return unsigned - (1 << 64) if unsigned >> 63 else unsigned
+
+
+def _close_abandoned(account: ProviderAccount, names: set[str]) -> int:
+    """Whoever holds the locks knows that a running run of theirs is dead."""
+    dead = SyncRun.objects.filter(
+        account=account, state=SyncRun.State.RUNNING, steps__resource__in=names
+    )
+    return SyncRun.objects.filter(pk__in=dead.values("pk")).update(
+        state=SyncRun.State.INTERRUPTED, finished_at=timezone.now()
+    )
+
+
+class _Run:
+    def __init__(
+        self, account: ProviderAccount, ask: Ask, todo: list[Resource], progress: Progress
+    ) -> None:
+        self.account, self.ask, self.todo, self.progress = account, ask, todo, progress
+        self.deep = ask.deep or (ask.only is None and account.next_deep_at <= timezone.now())
+        with transaction.atomic():
+            self.run = SyncRun.objects.create(
+                account=account, reason=ask.reason, requested_by_id=ask.requested_by, deep=self.deep
+            )
+            self.steps = SyncStep.objects.bulk_create(
+                SyncStep(run=self.run, resource=resource.name, position=resource.position)
+                for resource in todo
+            )
+
+    def conduct(self, limits: Limits | None) -> SyncRun:
+        ending: ProviderFailure | None = None
+        with opened(self.account, limits) as connector:
+            for resource, step in zip(self.todo, self.steps, strict=True):
+                try:
+                    self._read(connector, resource, step)
+                except ProviderFailure as failure:
+                    self._fail(step, failure)
+                    # These would meet the next resource too; the others are this one's own.
+                    if isinstance(failure, (NotAuthorised, Throttled, Unreachable)):
+                        ending = failure
+                        break
+            if ending is None:
+                self._read_hints(connector)
+        self._finish(ending)
+        return self.run
+
+    def _read(self, connector: Any, resource: Resource, step: SyncStep) -> None:
+        bookmark = Bookmark.objects.filter(account=self.account, resource=resource.name).first()
+        step.state, step.started_at = SyncStep.State.RUNNING, timezone.now()
+        step.since = self._since(resource, bookmark)
+        step.save()
+        self.progress(step)
+        period = Period(step.since, settings.SYNC_FETCHERS)
+        waiting: list[Item] = []
+        last: Batch | None = None
+        committed_at = timezone.now()
+        for batch in resource.list(connector, period, self.account):
+            last = batch
+            waiting += batch.items
+            step.read, step.pages, step.order = batch.read, batch.pages, batch.order.value
+            late = (timezone.now() - committed_at).total_seconds() > SECONDS_A_COMMIT
+            if len(waiting) >= ROWS_A_COMMIT or late:
+                self._commit(connector, resource, step, waiting)
+                waiting, committed_at = [], timezone.now()
+        self._commit(connector, resource, step, waiting, last=last)
+
+    def _since(self, resource: Resource, bookmark: Bookmark | None) -> datetime | None:
+        """From where to read: None is from the beginning.
+
+        A first reading is followed by a second whole one in the next deep run, because page
+        numbers that shift can hide a row from the first.
+        """
+        if self.ask.since is not None and resource.windowed:
+            return self.ask.since
+        if bookmark is None or not resource.windowed:
+            return None
+        if self.deep and bookmark.whole_reads < 2:
+            return None
+        window = timedelta(hours=settings.SYNC_WINDOW_HOURS)
+        if self.deep:
+            window = timedelta(days=settings.SYNC_DEEP_WINDOW_DAYS)
+        return bookmark.complete_to - window
+
+    def _commit(
+        self,
+        connector: Any,
+        resource: Resource,
+        step: SyncStep,
+        items: list[Item],
+        *,
+        last: Batch | None = None,
+    ) -> None:
+        at = timezone.now()
+        with transaction.atomic():
+            refs = [item.ref for item in items if item.ref is not None]
+            known = resource.known(self.account, refs) if refs else {}
+            fresh = [i for i in items if i.ref is None or known.get(i.ref) != i.digest]
+            reading = resource.read(connector, fresh)
+            stored = Stored(0, 0)
+            if reading.records:
+                stored = resource.store(self.account, reading.records, at)
+            self._set_aside(resource.name, reading.rejected, refs)
+            step.fetched += len(items)
+            step.stored += stored.inserted
+            step.changed += stored.changed
+            step.set_aside += len(reading.rejected)
+            step.unchanged += (
+                len(items) - len(reading.rejected) - stored.inserted - stored.changed
+            )
+            for name, count in reading.surprises.items():
+                step.surprises[name] = step.surprises.get(name, 0) + count
+            if last is not None:
+                self._finish_step(resource, step, last, at)
+            step.save()
+            SyncRun.objects.filter(pk=self.run.pk).update(heartbeat_at=at)
+        self.progress(step)
+
+    def _finish_step(
+        self, resource: Resource, step: SyncStep, last: Batch, at: datetime
+    ) -> None:
+        step.state, step.finished_at = SyncStep.State.DONE, at
+        if last.complete_to is None and not last.whole:
+            return
+        # A provider that says no time and lists nothing is complete to when it was asked.
+        step.complete_to = last.complete_to or step.started_at
+        assert step.complete_to is not None
+        bookmark = Bookmark.objects.filter(account=self.account, resource=resource.name).first()
+        if self.ask.since is not None:
+            before = bookmark.complete_to if bookmark else None
+            if before is None or before < self.ask.since:
+                Gap.objects.create(
+                    account=self.account,
+                    resource=resource.name,
+                    since=before,
+                    until=self.ask.since,
+                    found_at=at,
+                )
+        covered = Gap.objects.filter(account=self.account, resource=resource.name)
+        if step.since is None:
+            covered.delete()
+        else:
+            covered.filter(since__gte=step.since).delete()
+        Bookmark.objects.update_or_create(
+            account=self.account,
+            resource=resource.name,
+            defaults={
+                "complete_to": max(step.complete_to, bookmark.complete_to)
+                if bookmark
+                else step.complete_to,
+                "whole_reads": (bookmark.whole_reads if bookmark else 0) + int(last.whole),
+            },
+        )
+
+    def _set_aside(self, resource: str, rejected: list[Rejected], refs: list[str]) -> None:
+        """Keep what could not be read, and forget what can be read now."""
+        keys = {each.ref for each in rejected}
+        mine = SetAside.objects.filter(account=self.account, resource=resource)
+        mine.filter(key__in=[ref for ref in refs if ref not in keys]).delete()
+        SetAside.objects.bulk_create(
+            [
+                SetAside(
+                    account=self.account,
+                    resource=resource,
+                    key=each.ref or xxhash.xxh3_128_hexdigest(repr(each.masked)),
+                    reason=each.reason,
+                    path=each.path[:200],
+                    masked=each.masked,
+                )
+                for each in {each.ref or id(each): each for each in rejected}.values()
+            ],
+            update_conflicts=True,
+            unique_fields=["account", "resource", "key"],
+            update_fields=["reason", "path", "masked"],
+        )
+
+    def _read_hints(self, connector: Any) -> None:
+        """Read again what webhooks have named; a hint is never believed, only followed."""
+        for hint in Hint.objects.filter(account=self.account).order_by("pk")[:MOST_HINTS]:
+            follow_hint(self.account, connector, hint)
+
+    def _fail(self, step: SyncStep, failure: ProviderFailure) -> None:
+        step.state, step.finished_at = SyncStep.State.FAILED, timezone.now()
+        step.error_code, step.error = failure.code, str(failure)[:500]
+        step.save()
+        log.warning("account %s, %s: %s", self.account.pk, step.resource, failure)
+        self.progress(step)
+
+    def _finish(self, ending: ProviderFailure | None) -> None:
+        now = timezone.now()
+        failed = [step for step in self.steps if step.state == SyncStep.State.FAILED]
+        done = [step for step in self.steps if step.state == SyncStep.State.DONE]
+        run, account = self.run, self.account
+        run.state = SyncRun.State.DONE
+        if failed:
+            run.state = SyncRun.State.PARTIAL if done else SyncRun.State.FAILED
+            run.error_code, run.error = failed[0].error_code, failed[0].error
+        run.finished_at = run.heartbeat_at = now
+        account.refresh_from_db(fields=["failures", "state"])
+        changes: dict[str, Any] = {}
+        if ending is None:
+            changes |= {"failures": 0, "retry_at": None}
+            changes["next_sync_at"] = now + timedelta(seconds=settings.SYNC_EVERY_SECONDS)
+            if self.deep and not failed:
+                changes["next_deep_at"] = now + timedelta(days=1)
+        elif isinstance(ending, NotAuthorised):
+            # Only a person can mend credentials; calling on would look like guessing.
+            if account.state == ProviderAccount.State.ACTIVE:
+                changes["state"] = ProviderAccount.State.REFUSED
+        else:
+            changes["failures"] = account.failures + 1
+            changes["retry_at"] = changes["next_sync_at"] = now + _pause(account, ending)
+        with transaction.atomic():
+            run.save()
+            ProviderAccount.objects.filter(pk=account.pk).update(**changes)
+
+
+def _pause(account: ProviderAccount, failure: ProviderFailure) -> timedelta:
+    """How long a failing account waits: doubling with jitter, and never less than it was told."""
+    ceiling = min(5 * 2 ** min(account.failures, 10), LONGEST_RETRY)
+    if account.failures + 1 >= BREAKER_OPENS_AT:
+        ceiling = LONGEST_RETRY
+    seconds = random.uniform(ceiling / 2, ceiling)  # noqa: S311 (jitter)
+    if isinstance(failure, Throttled) and failure.seconds is not None:
+        seconds = max(seconds, failure.seconds)
+    return timedelta(seconds=seconds)
+
+
+def follow_hint(account: ProviderAccount, connector: Any, hint: Hint) -> None:
+    """Ask the provider what it knows under an id, whatever kind of thing it is, and store that."""
+    for resource in sorted(resources(), key=lambda each: not each.windowed):
+        if resource.finds is None or resource.find is None:
+            continue
+        if not isinstance(connector, resource.finds):
+            continue
+        try:
+            record = resource.find(connector, hint.ref)
+        except Refused as problem:
+            if problem.absent:
+                continue
+            break
+        except ProviderFailure as failure:
+            if isinstance(failure, (NotAuthorised, Throttled, Unreachable)):
+                return
+            break
+        # A found item is shaped otherwise than a listed one, so the next list rewrites it.
+        item = Item(hint.ref, None, xxhash.xxh3_128_digest(f"found:{hint.ref}"), b"")
+        resource.store(account, [(item, record)], timezone.now())
+        break
+    hint.delete()
+
+
+def due_accounts(now: datetime) -> list[int]:
+    """Take the accounts whose time has come; each is handed to one caller only."""
+    with transaction.atomic():
+        due = (
+            ProviderAccount.objects.select_for_update(skip_locked=True)
+            .filter(state=ProviderAccount.State.ACTIVE, next_sync_at__lte=now)
+            .order_by("next_sync_at", "pk")
+        )
+        pks = [account.pk for account in due]
+        # Moved on at once, so that a slow queue does not fill with the same account; a run that
+        # ends sets its own next time.
+        later = now + timedelta(seconds=settings.SYNC_EVERY_SECONDS)
+        ProviderAccount.objects.filter(pk__in=pks).update(next_sync_at=later)
+    return pks
+
+
+def abandoned_runs() -> list[SyncRun]:
+    """Runs that say they are running while nobody holds their locks."""
+    dead = []
+    quiet = timezone.now() - timedelta(seconds=5)
+    running = SyncRun.objects.filter(state=SyncRun.State.RUNNING, heartbeat_at__lt=quiet)
+    with connection.cursor() as cursor:
+        for run in running.prefetch_related("steps").order_by("pk"):
+            keys = [lock_key(run.account_id, step.resource) for step in run.steps.all()]
+            cursor.execute(
+                "select count(*) from pg_locks where locktype = 'advisory' and granted"
+                " and ((classid::bigint << 32) | objid::bigint) = any(%s)"
+                " and objsubid = 1 and database = (select oid from pg_database"
+                " where datname = current_database())",
+                [keys],
+            )
+            if cursor.fetchone()[0] == 0:
+                dead.append(run)
+    return dead
+
+
+def revive() -> list[int]:
+    """Mark abandoned runs as interrupted, and return the accounts to be read again."""
+    accounts = []
+    for run in abandoned_runs():
+        marked = SyncRun.objects.filter(pk=run.pk, state=SyncRun.State.RUNNING).update(
+            state=SyncRun.State.INTERRUPTED, finished_at=F("heartbeat_at")
+        )
+        if marked:
+            accounts.append(run.account_id)
+    return accounts

@@ -1,0 +1,78 @@
+"""Jobs of the worker: reading accounts. A message carries only an account's number; what is true
+is in the database, so a message that comes twice, late or never does no harm."""
+
+import logging
+from typing import Any
+
+from celery import Task, shared_task
+from django.db import DatabaseError, InterfaceError
+from django.utils import timezone
+
+from merchants.actions.accounts import opened
+from merchants.models import Hint, ProviderAccount, SyncRun
+from merchants.sync import (
+    MOST_HINTS,
+    AlreadyRunning,
+    Ask,
+    NotActive,
+    due_accounts,
+    follow_hint,
+    revive,
+    run_sync,
+)
+from portal.celery import wake
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(
+    bind=True,
+    name="merchants.sync_account",
+    # Recovery of a crashed PostgreSQL may take a minute or more.
+    autoretry_for=(DatabaseError, InterfaceError),
+    retry_backoff=2,
+    retry_backoff_max=30,
+    max_retries=20,
+)
+def sync_account(
+    self: "Task[Any, Any]", account_id: int, reason: str, user_id: int | None = None
+) -> str:
+    """Read one account now."""
+    try:
+        run = run_sync(account_id, Ask(reason=reason, requested_by=user_id))
+    except (AlreadyRunning, NotActive, ProviderAccount.DoesNotExist) as problem:
+        log.info("account %s not synced: %s", account_id, problem)
+        return type(problem).__name__
+    return str(run.state)
+
+
+@shared_task(name="merchants.sync_due")
+def sync_due() -> int:
+    """Start the accounts whose time has come."""
+    due = due_accounts(timezone.now())
+    for pk in due:
+        wake("merchants.sync_account", pk, SyncRun.Reason.SCHEDULE.value)
+    return len(due)
+
+
+@shared_task(name="merchants.sweep_runs")
+def sweep_runs() -> int:
+    """Start again what a killed worker left."""
+    accounts = revive()
+    for pk in accounts:
+        wake("merchants.sync_account", pk, SyncRun.Reason.REVIVED.value)
+    return len(accounts)
+
+
+@shared_task(name="merchants.read_hints")
+def read_hints(account_id: int) -> None:
+    """Read what webhooks have named; what fails waits for the next sync."""
+    account = ProviderAccount.objects.filter(
+        pk=account_id, state=ProviderAccount.State.ACTIVE
+    ).first()
+    waiting = list(Hint.objects.filter(account_id=account_id).order_by("pk")[:MOST_HINTS])
+    if account is None or not waiting:
+        return
+    with opened(account) as connector:
+        for hint in waiting:
+            follow_hint(account, connector, hint)

@@ -1,0 +1,226 @@
+"""Signing in, branches, and the accounts at providers."""
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.crypto import constant_time_compare
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from merchants import queries
+from merchants.actions import accounts as actions
+from merchants.actions.hints import note_hint
+from merchants.forms import ConnectAccount
+from merchants.middleware import CHOSEN
+from merchants.models import ProviderAccount, SyncRun
+from portal import htmx
+from providers.base.errors import ProviderFailure
+from providers.base.registry import providers
+
+SHOWN_RUNS, SHOWN_SET_ASIDE = 10, 50
+
+
+@login_required
+@require_POST
+def choose_member(request: HttpRequest) -> HttpResponse:
+    """Work for another of one's merchants."""
+    for membership in request.memberships:  # type: ignore[attr-defined]
+        if str(membership.pk) == request.POST.get("membership"):
+            request.session[CHOSEN] = membership.pk
+            return redirect("home")
+    raise Http404
+
+
+@login_required
+@require_GET
+def branches(request: HttpRequest) -> HttpResponse:
+    found = queries.branches_with_identities(member_of(request)).order_by("name", "pk")
+    return htmx.page(request, "merchants/branches.html", {"branches": found[:500]}, fragment="rows")
+
+
+@login_required
+@require_GET
+def branch(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(queries.branches_with_identities(member_of(request)), pk=pk)
+    return htmx.page(request, "merchants/branch.html", {"branch": found})
+
+
+def member_of(request: HttpRequest) -> Any:
+    """The membership as which this request acts; a person without one may see nothing."""
+    member = request.member  # type: ignore[attr-defined]
+    if member is None:
+        raise PermissionDenied(_("You are not a member of any merchant. Ask an owner to invite you."))
+    return member
+
+
+def manager_of(request: HttpRequest) -> Any:
+    member = member_of(request)
+    if not member.may_see_accounts:
+        raise PermissionDenied(_("Only owners and admins may manage accounts."))
+    return member
+
+
+def own_account(request: HttpRequest, pk: int) -> ProviderAccount:
+    """The account, 404 for whoever may not see it."""
+    return get_object_or_404(queries.accounts_for(member_of(request)), pk=pk)
+
+
+@login_required
+@require_GET
+def accounts(request: HttpRequest) -> HttpResponse:
+    member = manager_of(request)
+    context = {
+        "accounts": queries.accounts_with_health(member),
+        "providers": providers().values(),
+    }
+    return htmx.page(request, "merchants/accounts.html", context)
+
+
+@login_required
+@require_GET
+def account(request: HttpRequest, pk: int) -> HttpResponse:
+    found = own_account(request, pk)
+    return htmx.page(request, "merchants/account.html", _health(request, found))
+
+
+@login_required
+@require_GET
+def progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """What the account's page asks for while a run is under way."""
+    context = _health(request, own_account(request, pk))
+    return htmx.page(request, "merchants/account.html", context, fragment="live")
+
+
+def _health(request: HttpRequest, found: ProviderAccount) -> dict[str, Any]:
+    member = member_of(request)
+    runs = list(queries.runs_for(member).filter(account=found).order_by("-started_at", "-pk")[:SHOWN_RUNS])
+    running = next((run for run in runs if run.state == SyncRun.State.RUNNING), None)
+    aside = queries.set_aside_for(member).filter(account=found).order_by("-first_seen_at", "-pk")
+    return {
+        "account": found,
+        "provider": providers()[found.provider],
+        "zone": providers()[found.provider].default_zone,
+        "runs": runs,
+        "latest": running or (runs[0] if runs else None),
+        "running": running,
+        "set_aside": aside[:SHOWN_SET_ASIDE],
+        "bookmarks": queries.bookmarks_of(found),
+        "gaps": queries.gaps_of(found),
+        "shown": actions.described(found),
+        "webhook": request.build_absolute_uri(actions.webhook_path(found)),
+    }
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def connect(request: HttpRequest, provider: str) -> HttpResponse:
+    """Connect an account by a form that is made from the provider's own credentials."""
+    member = manager_of(request)
+    if provider not in providers():
+        raise Http404
+    form = ConnectAccount(request.POST or None, provider=provider)
+    context = {"form": form, "provider": providers()[provider]}
+    if form.is_valid():
+        if "try" in request.POST:
+            context["tried"] = _try(provider, form.credentials)
+        else:
+            try:
+                made = actions.connect_account(
+                    merchant=member.merchant, provider=provider, name=form.cleaned_data["name"],
+                    credentials=form.credentials, at=now(),
+                )  # fmt: skip
+            except actions.AlreadyConnected:
+                form.add_error(None, _("These credentials are connected already."))
+            else:
+                return redirect("merchants:account", pk=made.pk)
+    return htmx.page(request, "merchants/connect.html", context, status=422 if form.errors else 200)
+
+
+def _try(provider: str, credentials: dict[str, str]) -> dict[str, Any]:
+    try:
+        actions.try_credentials(provider, credentials)
+    except ProviderFailure as failure:
+        return {"works": False, "code": failure.code, "message": str(failure)}
+    return {"works": True}
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def edit_account(request: HttpRequest, pk: int) -> HttpResponse:
+    """Another name, or new credentials; a secret that is left empty stays."""
+    found = own_account(request, pk)
+    if found.state == ProviderAccount.State.REMOVED:
+        raise Http404
+    form = ConnectAccount(
+        request.POST or None, provider=found.provider, account=found, initial={"name": found.name}
+    )
+    if form.is_valid():
+        try:
+            if form.changes_credentials:
+                actions.replace_credentials(account=found, credentials=form.credentials, at=now())
+            actions.rename_account(account=found, name=form.cleaned_data["name"])
+        except actions.AlreadyConnected:
+            form.add_error(None, _("These credentials are connected already."))
+        else:
+            return redirect("merchants:account", pk=pk)
+    context = {"form": form, "account": found, "provider": providers()[found.provider]}
+    return htmx.page(request, "merchants/connect.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+@require_POST
+def sync_now(request: HttpRequest, pk: int) -> HttpResponse:
+    actions.ask_for_sync(account=own_account(request, pk), by=member_of(request), at=now())
+    messages.info(request, _("The sync starts as soon as a worker is free."))
+    return htmx.done(request, event="sync-asked", otherwise="merchants:account", pk=pk)
+
+
+@login_required
+@require_POST
+def pause(request: HttpRequest, pk: int) -> HttpResponse:
+    actions.pause_account(account=own_account(request, pk))
+    return redirect("merchants:account", pk=pk)
+
+
+@login_required
+@require_POST
+def resume(request: HttpRequest, pk: int) -> HttpResponse:
+    actions.resume_account(account=own_account(request, pk), at=now())
+    return redirect("merchants:account", pk=pk)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def remove_account(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask first, and say what stays; then forget the credentials."""
+    found = own_account(request, pk)
+    if request.method == "POST":
+        actions.remove_account(account=found)
+        return redirect("merchants:accounts")
+    return htmx.page(request, "merchants/remove.html", {"account": found})
+
+
+@csrf_exempt
+@require_POST
+def hook(request: HttpRequest, pk: int, secret: str) -> HttpResponse:
+    """A provider's unsigned webhook: a hint that something changed, and nothing more.
+
+    The address is the secret. Of the body only an id is read, which is then asked for by API.
+    """
+    found = get_object_or_404(ProviderAccount, pk=pk)
+    if not constant_time_compare(actions.webhook_secret(found), secret):
+        raise Http404
+    try:
+        body = json.loads(request.body[: settings.DATA_UPLOAD_MAX_MEMORY_SIZE])
+    except (ValueError, RecursionError):
+        body = None
+    note_hint(account=found, body=body, at=now())
+    return HttpResponse(status=204)

@@ -1,0 +1,185 @@
+"""What every JSON view shares: opaque cursors, problems by RFC 9457, read-only lists."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, JsonResponse
+from django.utils.encoding import iri_to_uri
+from rest_framework import exceptions, status
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+from rest_framework.viewsets import ReadOnlyModelViewSet
+
+from portal import keyset
+
+PROBLEM = "application/problem+json"
+MOST = 500
+
+
+class Cursor(BasePagination):
+    """`{"next", "previous", "results"}`; `page_size` is 50 unless asked for, at most 500."""
+
+    default_size = 50
+
+    def paginate_queryset(
+        self, queryset: QuerySet[Any], request: Request, view: Any = None
+    ) -> list[Any]:
+        self._request = request
+        size = request.query_params.get("page_size", str(self.default_size))
+        if not (size.isascii() and size.isdigit() and 1 <= int(size[:9]) <= MOST):
+            raise exceptions.ValidationError({"page_size": [f"A number from 1 to {MOST}."]})
+        try:
+            self._slice = keyset.cut(
+                queryset,
+                view.keys,
+                size=int(size),
+                cursor=request.query_params.get("cursor"),
+                scope=scope(request),
+            )
+        except keyset.InvalidCursor as problem:
+            raise exceptions.ValidationError({"cursor": [str(problem)]}) from None
+        return self._slice.rows
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response(
+            {
+                "next": self._link(self._slice.next),
+                "previous": self._link(self._slice.previous),
+                "results": data,
+            }
+        )
+
+    def _link(self, cursor: str | None) -> str | None:
+        if cursor is None:
+            return None
+        url = self._request.build_absolute_uri()
+        return iri_to_uri(replace_query_param(url, "cursor", cursor))
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        link = {"type": "string", "format": "uri", "nullable": True}
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {"next": link, "previous": link, "results": schema},
+        }
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        return [
+            {"name": "cursor", "in": "query", "schema": {"type": "string"}},
+            {
+                "name": "page_size",
+                "in": "query",
+                "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": 50},
+            },
+        ]
+
+
+def scope(request: Request | HttpRequest) -> str:
+    """A list's identity: its path and its filters, without where in it one stands."""
+    kept = sorted(
+        (key, value)
+        for key, values in request.GET.lists()
+        for value in values
+        if key not in ("cursor", "page_size")
+    )
+    return f"{request.path}?{kept}"
+
+
+class ReadOnly(ReadOnlyModelViewSet[Any]):
+    """A list and its objects, narrowed to what the token's member may see."""
+
+    rows: ClassVar[Callable[[Any], QuerySet[Any]]]
+    keys: ClassVar[keyset.Keys]
+    lookup_value_regex = "[0-9]{1,18}"
+    pagination_class = Cursor
+
+    def get_queryset(self) -> QuerySet[Any]:
+        if getattr(self, "swagger_fake_view", False):
+            return self._model().objects.none()
+        return type(self).rows(self.request.auth)
+
+    @classmethod
+    def _model(cls) -> Any:
+        return cls.serializer_class.Meta.model  # type: ignore[union-attr]
+
+
+TITLES = {
+    400: "The request is not right",
+    401: "A token is needed",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not possible here",
+    406: "Not available in that form",
+    415: "Not readable in that form",
+    429: "Too many requests",
+    500: "The portal failed",
+}
+
+
+def body_of(code: int, detail: str, errors: Any = None) -> dict[str, Any]:
+    """A problem's JSON."""
+    body = {
+        "type": "about:blank",
+        "title": TITLES.get(code, "The request failed"),
+        "status": code,
+        "detail": detail,
+    }
+    return body | ({"errors": errors} if errors else {})
+
+
+def problem(failure: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn what a view raises into a problem; anything unforeseen stays Django's 500."""
+    if isinstance(failure, Http404):
+        failure = exceptions.NotFound("There is no such thing, or it is not yours.")
+    elif isinstance(failure, PermissionDenied):
+        failure = exceptions.PermissionDenied()
+    if not isinstance(failure, exceptions.APIException):
+        return None
+    errors = failure.detail if isinstance(failure, exceptions.ValidationError) else None
+    if isinstance(errors, list):
+        errors = {"request": errors}
+    detail = "See the errors." if errors else str(failure.detail)
+    headers = {}
+    if getattr(failure, "auth_header", None):
+        headers["WWW-Authenticate"] = failure.auth_header
+    if getattr(failure, "wait", None):
+        headers["Retry-After"] = str(int(failure.wait))
+    return Response(
+        body_of(failure.status_code, detail, errors),
+        status=failure.status_code,
+        headers=headers,
+        content_type=PROBLEM,
+    )
+
+
+def unknown(request: HttpRequest, **_: object) -> JsonResponse:
+    """The answer under /api/ where there is no address, also before a token is looked at."""
+    body = body_of(status.HTTP_404_NOT_FOUND, "There is no such address.")
+    return JsonResponse(body, status=404, content_type=PROBLEM)
+
+
+def describe_problems(result: dict[str, Any], **_: object) -> dict[str, Any]:
+    """Every operation of the schema can end in a problem."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    result["components"]["schemas"]["Problem"] = {
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "errors": {"type": "object", "additionalProperties": True},
+        },
+    }
+    reasons = {"400": "Not right", "401": "No valid token", "404": "Not there, or not yours"}
+    for path in result["paths"].values():
+        for operation in path.values():
+            for code, text in reasons.items():
+                content = {PROBLEM: {"schema": schema}}
+                operation["responses"].setdefault(code, {"description": text, "content": content})
+    return result

@@ -1,0 +1,50 @@
+"""Encrypting what the database may hold but not show: AES-256-GCM, bound to its row.
+
+The key is outside the database. The row's identity is authenticated with the text, so a value that
+is copied to another row cannot be opened there. A value begins with its key's fingerprint, so keys
+can be rotated: the first of ENCRYPTION_KEYS encrypts, all of them decrypt.
+"""
+
+import hashlib
+import hmac
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+
+NONCE, MARK = 12, 4
+
+
+class CannotDecrypt(Exception):
+    """No configured key opens the value, or it belongs to another row."""
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(b"portal:encryption:" + text.strip().encode()).digest()
+
+
+def seal(plain: bytes, *, row: str) -> bytes:
+    """Encrypt for one row, named as "table:pk"."""
+    key = _key(settings.ENCRYPTION_KEYS[0])
+    nonce = os.urandom(NONCE)
+    mark = hashlib.sha256(key).digest()[:MARK]
+    return mark + nonce + AESGCM(key).encrypt(nonce, plain, row.encode())
+
+
+def unseal(value: bytes, *, row: str) -> bytes:
+    """Decrypt what `seal` made for the same row."""
+    mark, nonce, text = value[:MARK], value[MARK : MARK + NONCE], value[MARK + NONCE :]
+    for configured in settings.ENCRYPTION_KEYS:
+        key = _key(configured)
+        if hashlib.sha256(key).digest()[:MARK] == mark:
+            try:
+                return AESGCM(key).decrypt(nonce, text, row.encode())
+            except InvalidTag:
+                break
+    raise CannotDecrypt("The stored credentials cannot be opened with the configured keys.")
+
+
+def fingerprint(text: str, *, purpose: str) -> bytes:
+    """A keyed hash by which equal secrets are found without keeping them."""
+    return hmac.digest(settings.SECRET_KEY.encode(), f"{purpose}:{text}".encode(), "sha256")

@@ -1,0 +1,49 @@
+"""Migrates as the owner, and lets the application's role read and write what it does not own."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.commands import migrate
+from django.db import connections
+from psycopg import sql
+
+OWNER = "owner"
+
+
+class Command(migrate.Command):
+    """Django's migrate, by the owner's role, with the grants that every new table needs."""
+
+    help = "Brings the database up to date as its owner, and grants the application's role its use."
+
+    def add_arguments(self, parser: Any) -> None:
+        super().add_arguments(parser)
+        parser.set_defaults(database=OWNER)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._grant()
+        super().handle(*args, **options)
+        self._grant()
+
+    def _grant(self) -> None:
+        role = settings.DATABASES["default"].get("USER")
+        connection = connections[OWNER]
+        if not role or role == settings.DATABASES[OWNER].get("USER"):
+            return
+        name = sql.Identifier(role)
+        with connection.cursor() as cursor:
+            for statement in (
+                "grant usage on schema public to {}",
+                "grant select, insert, update, delete on all tables in schema public to {}",
+                "grant usage, select on all sequences in schema public to {}",
+                "alter default privileges in schema public"
+                " grant select, insert, update, delete on tables to {}",
+                "alter default privileges in schema public grant usage, select on sequences to {}",
+            ):
+                cursor.execute(sql.SQL(statement).format(name))
+            cursor.execute("select to_regclass('django_migrations') is not null")
+            if cursor.fetchone()[0]:
+                cursor.execute(
+                    sql.SQL("revoke insert, update, delete on django_migrations from {}").format(
+                        name
+                    )
+                )

@@ -1,0 +1,126 @@
+"""The frame around every page: language, navigation, and the pages for what went wrong."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import get_language, get_language_bidi
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET, require_POST
+
+from portal.api import unknown
+from portal.middleware import LANGUAGE_COOKIE
+
+# The address's name, its words, its icon, and what the person must be allowed to.
+NAVIGATION = [
+    (None, [("home", _("Home"), "home", None)]),
+    (
+        _("Money"),
+        [
+            ("transactions:list", _("Transactions"), "list", None),
+            ("settlements:list", _("Reconciliations"), "scale", None),
+        ],
+    ),
+    (
+        _("Fleet"),
+        [
+            ("terminals:list", _("Terminals"), "terminal", None),
+            ("merchants:branches", _("Branches"), "store", None),
+        ],
+    ),
+    (
+        _("Set-up"),
+        [("merchants:accounts", _("Accounts & sync"), "plug", "may_see_accounts")],
+    ),
+]
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """What the layout shows on every page."""
+    member = getattr(request, "member", None)
+    match = getattr(request, "resolver_match", None)
+    here = match.view_name if match else ""
+    room = here.split(":")[0]
+    groups = []
+    for title, entries in NAVIGATION if member else []:
+        links = [
+            {
+                "name": name,
+                "label": label,
+                "icon": icon,
+                "current": name == here or (room and ":" in name and _of(here, name)),
+            }
+            for name, label, icon, right in entries
+            if right is None or getattr(member, right)
+        ]
+        if links:
+            groups.append({"title": title, "links": links})
+    return {
+        "navigation": groups,
+        "member": member,
+        "memberships": getattr(request, "memberships", []),
+        "direction": "rtl" if get_language_bidi() else "ltr",
+        "language": get_language(),
+        "languages": settings.LANGUAGES,
+        "demo": settings.DEMO,
+    }
+
+
+# Pages that stand under another one in the navigation.
+UNDER = {
+    "transactions:detail": "transactions:list",
+    "settlements:detail": "settlements:list",
+    "terminals:detail": "terminals:list",
+    "merchants:branch": "merchants:branches",
+    "merchants:account": "merchants:accounts",
+    "merchants:connect": "merchants:accounts",
+    "merchants:edit-account": "merchants:accounts",
+    "merchants:remove-account": "merchants:accounts",
+}
+
+
+def _of(here: str, name: str) -> bool:
+    return UNDER.get(here) == name
+
+
+@require_POST
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """Remember the person's language on this device."""
+    chosen = request.POST.get("language", "")
+    back = request.POST.get("next", "/")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
+        back = "/"
+    response = redirect(back)
+    if chosen in dict(settings.LANGUAGES):
+        response.set_cookie(
+            LANGUAGE_COOKIE,
+            chosen,
+            max_age=365 * 24 * 3600,
+            samesite="Lax",
+            secure=not settings.PLAIN_HTTP,
+            httponly=True,
+        )
+    return response
+
+
+@require_GET
+def alive(request: HttpRequest) -> JsonResponse:
+    """For a proxy or a supervisor: this process answers. Says nothing of anybody's rows."""
+    return JsonResponse({"alive": True})
+
+
+def not_allowed(request: HttpRequest, exception: Exception) -> HttpResponse:
+    context = {"reason": str(exception)}
+    return render(request, "403.html", context, status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return unknown(request)
+    return render(request, "404.html", status=404)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    return render(request, "500.html", status=500)

@@ -1,0 +1,1 @@
+"""WHAT IS TOLD: the home page and what reads several rooms at once."""

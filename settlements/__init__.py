@@ -1,0 +1,1 @@
+"""DOES IT ADD UP: reconciliations, the terminal's count against the host's."""

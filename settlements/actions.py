@@ -1,0 +1,80 @@
+"""Storing reconciliations with their totals by scheme."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+from psycopg.types.json import Jsonb
+
+from merchants.actions.resource import Stored
+from merchants.models import Branch, ProviderAccount
+from portal.upsert import upsert
+from providers.base.reading import Item
+from providers.base.records import ReconciliationRecord, SchemeTotals
+from providers.base.registry import providers
+from settlements.models import SchemeTotal
+from terminals.actions import ensure_terminals
+from terminals.models import Terminal
+
+SIDES = ("purchase", "purchase_reversal", "refund", "refund_reversal", "total")
+COLUMNS = (
+    "account_id", "ref", "merchant_id", "branch_id", "terminal_id", "tid", "stan", "occurred_at",
+    "business_day", "started_at", "ended_at", "currency", "balanced",
+    *(f"{side}_{what}" for side in SIDES for what in ("count", "minor")),
+    "printed", "content_hash", "version_at", "learned_at",
+)  # fmt: skip
+TOTALS = ("pos_debit", "pos_credit", "pos_total", "host_debit", "host_credit", "host_total")
+TOTAL_COLUMNS = (
+    "reconciliation_id", "position", "scheme", "word", "balanced",
+    *(f"{total}_{what}" for total in TOTALS for what in ("count", "minor")),
+)  # fmt: skip
+
+
+@transaction.atomic
+def store_reconciliations(
+    account: ProviderAccount, records: Sequence[tuple[Item, ReconciliationRecord]], at: datetime
+) -> Stored:
+    """Store closes; the totals of one that changed are replaced as a whole."""
+    latest = {record.ref: (item, record) for item, record in records}
+    ensure_terminals(account, {r.tid: None for _, r in latest.values() if r.tid}, at)
+    tids = [r.tid for _, r in latest.values() if r.tid]
+    own = Terminal.objects.filter(account=account, tid__in=tids).select_related("branch")
+    terminals = {terminal.tid: terminal for terminal in own}
+    fallback = Branch(zone=providers()[account.provider].default_zone)
+    rows = []
+    for item, r in latest.values():
+        terminal = terminals.get(r.tid or "")
+        branch = (terminal.branch if terminal else None) or fallback
+        sides = [getattr(r, side) for side in SIDES]
+        rows.append(
+            (
+                account.pk, r.ref, account.merchant_id, branch.pk,
+                terminal.pk if terminal else None, r.tid, r.stan, r.occurred_at,
+                branch.business_day(r.occurred_at), r.started_at, r.ended_at, r.currency,
+                r.balanced, *(v for side in sides for v in (side.count, side.minor)),
+                Jsonb(r.fields), item.digest, r.version_at, at,
+            )
+        )  # fmt: skip
+    written = upsert(
+        "settlements_reconciliation",
+        COLUMNS,
+        rows,
+        key=("account_id", "ref"),
+        keep=("merchant_id", "learned_at"),
+        returning=("id", "ref"),
+    )
+    changed = [pk for pk, _, new in written if not new]
+    SchemeTotal.objects.filter(reconciliation__in=changed).delete()
+    totals = [
+        (pk, position, scheme.scheme, scheme.word, scheme.balanced, *_totals(scheme))
+        for pk, ref, _ in written
+        for position, scheme in enumerate(latest[ref][1].schemes)
+    ]
+    upsert("settlements_schemetotal", TOTAL_COLUMNS, totals, key=("reconciliation_id", "position"))
+    inserted = sum(new for *_, new in written)
+    return Stored(inserted, len(written) - inserted)
+
+
+def _totals(scheme: SchemeTotals) -> list[int]:
+    sides = [getattr(scheme, name) for name in TOTALS]
+    return [value for side in sides for value in (side.count, side.minor)]

@@ -1,0 +1,59 @@
+"""The JSON of reconciliations."""
+
+from typing import ClassVar
+
+from django_filters import BooleanFilter, DateFilter, FilterSet, NumberFilter
+from rest_framework import serializers
+
+from merchants.api import BranchName
+from portal.api import ReadOnly
+from portal.keyset import Keys
+from settlements import queries
+from settlements.actions import SIDES, TOTALS
+from settlements.models import Reconciliation, SchemeTotal
+
+
+class SchemeTotalJson(serializers.ModelSerializer[SchemeTotal]):
+    class Meta:
+        model = SchemeTotal
+        fields: ClassVar = [
+            "scheme", "word", "balanced",
+            *(f"{total}_{what}" for total in TOTALS for what in ("count", "minor")),
+        ]  # fmt: skip
+
+
+class ReconciliationJson(serializers.ModelSerializer[Reconciliation]):
+    """Amounts are whole minor units of `currency`."""
+
+    provider = serializers.CharField(source="account.provider", read_only=True)
+    branch = BranchName(read_only=True, allow_null=True)
+    schemes = SchemeTotalJson(many=True, read_only=True)
+
+    class Meta:
+        model = Reconciliation
+        fields: ClassVar = [
+            "id", "provider", "ref", "branch", "terminal", "tid", "stan", "occurred_at",
+            "business_day", "started_at", "ended_at", "currency", "balanced",
+            *(f"{side}_{what}" for side in SIDES for what in ("count", "minor")), "schemes",
+        ]  # fmt: skip
+
+
+class ReconciliationFilter(FilterSet):
+    branch = NumberFilter(field_name="branch_id")
+    terminal = NumberFilter(field_name="terminal_id")
+    day_from = DateFilter(field_name="business_day", lookup_expr="gte")
+    day_to = DateFilter(field_name="business_day", lookup_expr="lte")
+    balanced = BooleanFilter()
+
+    class Meta:
+        model = Reconciliation
+        fields: ClassVar = ["branch", "terminal", "balanced"]
+
+
+class Reconciliations(ReadOnly):
+    """Closes of terminals, newest first."""
+
+    serializer_class = ReconciliationJson
+    rows = queries.reconciliations_with_schemes
+    keys = Keys("occurred_at")
+    filterset_class = ReconciliationFilter

@@ -1,0 +1,92 @@
+"""Reconciliations: a terminal's close, with what it and the host counted for each scheme."""
+
+from django.db import models
+from django.db.models import F
+from django.utils import timezone
+
+from merchants.models import Branch, Merchant, ProviderAccount
+from terminals.models import Terminal
+
+
+class Reconciliation(models.Model):
+    """One close of one terminal. Amounts are minor units of `currency`; `total_minor` is net."""
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT)
+    account = models.ForeignKey(ProviderAccount, models.PROTECT)
+    branch = models.ForeignKey(Branch, models.PROTECT, null=True)
+    terminal = models.ForeignKey(Terminal, models.PROTECT, null=True)
+    ref = models.CharField(max_length=200)
+    tid = models.CharField(max_length=200, null=True)
+    stan = models.CharField(max_length=200, null=True)
+    occurred_at = models.DateTimeField()
+    business_day = models.DateField()
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    currency = models.CharField(max_length=3)
+    balanced = models.BooleanField()
+    purchase_count = models.IntegerField()
+    purchase_minor = models.BigIntegerField()
+    purchase_reversal_count = models.IntegerField()
+    purchase_reversal_minor = models.BigIntegerField()
+    refund_count = models.IntegerField()
+    refund_minor = models.BigIntegerField()
+    refund_reversal_count = models.IntegerField()
+    refund_reversal_minor = models.BigIntegerField()
+    total_count = models.IntegerField()
+    total_minor = models.BigIntegerField()
+    # The allow-listed printed fields.
+    printed = models.JSONField(default=dict)
+    content_hash = models.BinaryField(max_length=16)
+    version_at = models.DateTimeField(null=True)
+    learned_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "ref"], name="one_reconciliation_per_account_and_ref"
+            )
+        ]
+        indexes = [
+            models.Index(
+                "merchant", F("occurred_at").desc(), F("id").desc(), name="reconciliation_newest"
+            ),
+            models.Index(
+                "terminal", F("occurred_at").desc(), F("id").desc(), name="reconciliation_by_till"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.ref
+
+
+class SchemeTotal(models.Model):
+    """One scheme of a close: what the terminal (POS) counted and what the host did."""
+
+    reconciliation = models.ForeignKey(Reconciliation, models.CASCADE, related_name="schemes")
+    position = models.PositiveSmallIntegerField()
+    scheme = models.CharField(max_length=10)
+    # The provider's own word for the scheme.
+    word = models.CharField(max_length=20)
+    pos_debit_count = models.IntegerField()
+    pos_debit_minor = models.BigIntegerField()
+    pos_credit_count = models.IntegerField()
+    pos_credit_minor = models.BigIntegerField()
+    host_debit_count = models.IntegerField()
+    host_debit_minor = models.BigIntegerField()
+    host_credit_count = models.IntegerField()
+    host_credit_minor = models.BigIntegerField()
+    pos_total_count = models.IntegerField()
+    pos_total_minor = models.BigIntegerField()
+    host_total_count = models.IntegerField()
+    host_total_minor = models.BigIntegerField()
+    balanced = models.BooleanField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reconciliation", "position"], name="one_scheme_total_per_position"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reconciliation_id} {self.scheme}"

@@ -1,0 +1,33 @@
+"""What of reconciliations a person may see."""
+
+from collections.abc import Sequence
+
+from django.db.models import Prefetch, QuerySet
+
+from merchants.models import Membership, ProviderAccount
+from merchants.queries import branch_limit
+from settlements.models import Reconciliation, SchemeTotal
+
+
+def reconciliations_for(member: Membership) -> QuerySet[Reconciliation]:
+    """The reconciliations that a person may see."""
+    own = Reconciliation.objects.filter(merchant=member.merchant_id).filter(branch_limit(member))
+    return own.select_related("branch", "terminal", "account")
+
+
+def schemes_of(reconciliation: Reconciliation) -> list[SchemeTotal]:
+    """A close by scheme: what does not balance first, then what was used."""
+    own = list(SchemeTotal.objects.filter(reconciliation=reconciliation).order_by("position", "pk"))
+    return sorted(own, key=lambda each: (each.balanced, not each.pos_total_count, each.position))
+
+
+def stored_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:
+    """The content hashes of those of some reconciliations that are stored."""
+    found = Reconciliation.objects.filter(account=account, ref__in=refs)
+    return {ref: bytes(digest) for ref, digest in found.values_list("ref", "content_hash")}
+
+
+def reconciliations_with_schemes(member: Membership) -> QuerySet[Reconciliation]:
+    """The same, with their totals by scheme."""
+    schemes = SchemeTotal.objects.order_by("position", "pk")
+    return reconciliations_for(member).prefetch_related(Prefetch("schemes", schemes))

@@ -1,0 +1,1 @@
+"""WHERE: terminals, the people who hold them, and their devices."""

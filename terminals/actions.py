@@ -1,0 +1,182 @@
+"""Storing terminals, the people who hold them, and devices, as a provider tells of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from merchants.actions.branches import ensure_branches
+from merchants.actions.resource import Stored
+from merchants.models import ProviderAccount
+from portal.upsert import upsert
+from providers.base.reading import Item
+from providers.base.records import DeviceRecord, TerminalRecord, TerminalUserRecord
+from terminals.models import Device, Terminal, TerminalUser
+
+UNNAMED = "Unnamed person"
+COLUMNS = (
+    "account_id", "tid", "merchant_id", "branch_id", "ref", "name", "terminal_user_id",
+    "connected", "provider_created_at", "content_hash", "version_at", "learned_at",
+)  # fmt: skip
+
+
+@transaction.atomic
+def store_terminals(
+    account: ProviderAccount, records: Sequence[tuple[Item, TerminalRecord]], at: datetime
+) -> Stored:
+    """Store terminals as the provider lists them. What a record does not say stays as it was."""
+    latest = {record.tid: (item, record) for item, record in records}
+    branches = ensure_branches(account, [r.branch for _, r in latest.values() if r.branch])
+    people = store_terminal_users(account, [r.user for _, r in latest.values() if r.user], at)
+    _free_refs(account, {r.ref: tid for tid, (_, r) in latest.items() if r.ref})
+    before = {t.tid: t for t in Terminal.objects.filter(account=account, tid__in=latest)}
+    rows = []
+    for tid, (item, record) in latest.items():
+        own = before.get(tid) or Terminal()
+        holder = people[record.user.ref] if record.user else None
+        rows.append(
+            (
+                account.pk,
+                tid,
+                account.merchant_id,
+                branches[record.branch.ref].pk if record.branch else own.branch_id,
+                record.ref or own.ref,
+                record.name or own.name,
+                holder if record.user_said else own.terminal_user_id,
+                own.connected if record.connected is None else record.connected,
+                record.created_at or own.provider_created_at,
+                item.digest,
+                record.version_at or own.version_at,
+                at,
+            )
+        )
+    keep = ("merchant_id", "learned_at")
+    key = ("account_id", "tid")
+    returning = ("id", "tid")
+    written = upsert("terminals_terminal", COLUMNS, rows, key=key, keep=keep, returning=returning)
+    pks = {tid: pk for pk, tid, _ in written}
+    devices = [(d, pks[tid]) for tid, (_, r) in latest.items() if tid in pks for d in r.devices]
+    ensure_devices(account, devices, at)
+    # One that was met in a transaction first is filled in now, so it counts as new.
+    met_only = {tid for tid, own in before.items() if own.content_hash is None}
+    new = sum(tid not in before or tid in met_only for _, tid, _ in written)
+    return Stored(new, len(written) - new)
+
+
+def _free_refs(account: ProviderAccount, refs: Mapping[str, str]) -> None:
+    """A ref that has moved to another tid leaves its old row, which keeps its history."""
+    moved = Q(pk__in=[])
+    for ref, tid in refs.items():
+        moved |= Q(ref=ref) & ~Q(tid=tid)
+    Terminal.objects.filter(moved, account=account).update(ref=None)
+
+
+def store_terminal_users(
+    account: ProviderAccount, records: Iterable[TerminalUserRecord], at: datetime
+) -> dict[str, int]:
+    """Store people as the provider names them, and return their pks by ref."""
+    latest = {record.ref: record for record in records}
+    columns = ("account_id", "ref", "merchant_id", "name", "mobile", "email", "learned_at")
+    known = {
+        person.ref: person for person in TerminalUser.objects.filter(account=account, ref__in=latest)
+    }
+    rows = [
+        (account.pk, ref, account.merchant_id, r.name or UNNAMED, r.mobile, r.email, at)
+        for ref, r in latest.items()
+        if ref not in known or _differs(known[ref], r)
+    ]
+    pks = {ref: person.pk for ref, person in known.items()}
+    if rows:
+        written = upsert(
+            "terminals_terminaluser",
+            columns,
+            rows,
+            key=("account_id", "ref"),
+            keep=("merchant_id", "learned_at"),
+            returning=("id", "ref"),
+        )
+        pks |= {ref: pk for pk, ref, _ in written}
+    return pks
+
+
+def _differs(known: TerminalUser, record: TerminalUserRecord) -> bool:
+    said = (record.name or UNNAMED, record.mobile, record.email)
+    return (known.name, known.mobile, known.email) != said
+
+
+def ensure_terminal_users(
+    account: ProviderAccount, records: Iterable[TerminalUserRecord], at: datetime
+) -> dict[str, int]:
+    """The pks of people met in transactions; an old transaction never renames anybody."""
+    latest = {record.ref: record for record in records}
+    people = TerminalUser.objects.filter(account=account, ref__in=latest)
+    known = dict(people.values_list("ref", "pk"))
+    return known | store_terminal_users(account, [r for r in latest.values() if r.ref not in known], at)
+
+
+def ensure_terminals(
+    account: ProviderAccount, branches: Mapping[str, int | None], at: datetime
+) -> dict[str, int]:
+    """The pks of terminals by tid, with the branch they were met at; missing ones are made."""
+    own = Terminal.objects.filter(account=account, tid__in=branches)
+    found = dict(own.values_list("tid", "pk"))
+    missing = sorted(set(branches) - set(found))
+    if missing:
+        Terminal.objects.bulk_create(
+            [
+                Terminal(
+                    merchant_id=account.merchant_id,
+                    account=account,
+                    tid=tid,
+                    branch_id=branches[tid],
+                    learned_at=at,
+                )
+                for tid in missing
+            ],
+            ignore_conflicts=True,
+        )
+        found |= dict(own.filter(tid__in=missing).values_list("tid", "pk"))
+    return found
+
+
+def ensure_devices(
+    account: ProviderAccount, met: Iterable[tuple[DeviceRecord, int | None]], at: datetime
+) -> dict[str, int]:
+    """The pks of devices by ref. A device is of the terminal on which it was met last."""
+    latest = {record.ref: (record, terminal) for record, terminal in met}
+    own = Device.objects.filter(account=account, ref__in=latest)
+    found = dict(own.values_list("ref", "pk"))
+    missing = sorted(set(latest) - set(found))
+    if missing:
+        Device.objects.bulk_create(
+            [
+                Device(
+                    merchant_id=account.merchant_id,
+                    account=account,
+                    ref=ref,
+                    kind=latest[ref][0].kind,
+                    status=latest[ref][0].status,
+                    terminal_id=latest[ref][1],
+                    last_seen_at=at,
+                )
+                for ref in missing
+            ],
+            ignore_conflicts=True,
+        )
+        found |= dict(own.filter(ref__in=missing).values_list("ref", "pk"))
+    return found
+
+
+def note_seen(seen: Mapping[int, datetime]) -> None:
+    """Remember when terminals last took a payment; an older time changes nothing."""
+    if not seen:
+        return
+    pks = sorted(seen)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update terminals_terminal t set last_seen_at = s.at"
+            " from (select unnest(%s::bigint[]) as id, unnest(%s::timestamptz[]) as at) s"
+            " where t.id = s.id and (t.last_seen_at is null or t.last_seen_at < s.at)",
+            [pks, [seen[pk] for pk in pks]],
+        )

@@ -1,0 +1,76 @@
+"""The JSON of terminals and of the people who hold them."""
+
+from typing import Any, ClassVar
+
+from django_filters import BooleanFilter, CharFilter, FilterSet, NumberFilter
+from rest_framework import serializers
+
+from merchants.api import BranchName
+from portal.api import ReadOnly
+from portal.keyset import Keys
+from portal.templatetags.show import masked_email, masked_mobile
+from terminals import queries
+from terminals.models import Terminal, TerminalUser
+
+
+class TerminalUserJson(serializers.ModelSerializer[TerminalUser]):
+    """A person; mobile and e-mail are masked for those who do not manage people."""
+
+    class Meta:
+        model = TerminalUser
+        fields: ClassVar = ["id", "name", "mobile", "email"]
+
+    def to_representation(self, instance: TerminalUser) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        request = self.context.get("request")
+        if request is None or not request.auth.sees_personal:
+            shown["mobile"] = masked_mobile(shown["mobile"]) or None
+            shown["email"] = masked_email(shown["email"]) or None
+        return shown
+
+
+class TerminalJson(serializers.ModelSerializer[Terminal]):
+    provider = serializers.CharField(source="account.provider", read_only=True)
+    branch = BranchName(read_only=True, allow_null=True)
+    terminal_user = TerminalUserJson(read_only=True, allow_null=True)
+    # Operations come with their own issue; until then none is open.
+    operation = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Terminal
+        fields: ClassVar = [
+            "id", "provider", "ref", "tid", "name", "branch", "terminal_user", "connected",
+            "last_seen_at", "operation",
+        ]  # fmt: skip
+
+    def get_operation(self, terminal: Terminal) -> None:
+        return None
+
+
+class TerminalFilter(FilterSet):
+    branch = NumberFilter(field_name="branch_id")
+    terminal_user = NumberFilter(field_name="terminal_user_id")
+    tid = CharFilter(field_name="tid")
+    connected = BooleanFilter(field_name="connected")
+    assigned = BooleanFilter(field_name="terminal_user", lookup_expr="isnull", exclude=True)
+
+    class Meta:
+        model = Terminal
+        fields: ClassVar = ["branch", "terminal_user", "tid", "connected"]
+
+
+class Terminals(ReadOnly):
+    """Terminals, or points of sale, of every provider."""
+
+    serializer_class = TerminalJson
+    rows = queries.terminals_for
+    keys = Keys("tid", descending=False)
+    filterset_class = TerminalFilter
+
+
+class TerminalUsers(ReadOnly):
+    """People whom a provider lets use a terminal."""
+
+    serializer_class = TerminalUserJson
+    rows = queries.terminal_users_for
+    keys = Keys("pk", descending=False)

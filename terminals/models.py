@@ -1,0 +1,92 @@
+"""Terminals, the people who hold them, and the devices they run on."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from merchants.models import Branch, Merchant, ProviderAccount
+
+
+class TerminalUser(models.Model):
+    """A person whom a provider lets use a terminal. They do not sign in here."""
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT)
+    account = models.ForeignKey(ProviderAccount, models.PROTECT)
+    ref = models.CharField(max_length=200)
+    name = models.CharField(max_length=200)
+    mobile = models.CharField(max_length=200, null=True)
+    email = models.CharField(max_length=200, null=True)
+    content_hash = models.BinaryField(max_length=16, null=True)
+    learned_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "ref"], name="one_terminal_user_per_account_and_ref"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Terminal(models.Model):
+    """A terminal takes payments. One seen first in a transaction has no `ref` until it is listed."""
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT)
+    account = models.ForeignKey(ProviderAccount, models.PROTECT)
+    branch = models.ForeignKey(Branch, models.PROTECT, null=True, related_name="terminals")
+    ref = models.CharField(max_length=200, null=True)
+    tid = models.CharField(max_length=200)
+    name = models.CharField(max_length=200, null=True)
+    terminal_user = models.ForeignKey(
+        TerminalUser, models.PROTECT, null=True, related_name="terminals"
+    )
+    connected = models.BooleanField(null=True)
+    # When it last took a payment, as far as we know.
+    last_seen_at = models.DateTimeField(null=True)
+    provider_created_at = models.DateTimeField(null=True)
+    content_hash = models.BinaryField(max_length=16, null=True)
+    version_at = models.DateTimeField(null=True)
+    learned_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "tid"], name="one_terminal_per_account_and_tid"
+            ),
+            models.UniqueConstraint(
+                fields=["account", "ref"],
+                condition=Q(ref__isnull=False),
+                name="one_terminal_per_account_and_ref",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["merchant", "tid", "id"], name="terminal_by_tid"),
+            models.Index(fields=["branch", "tid"], name="terminal_by_branch"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.tid
+
+
+class Device(models.Model):
+    """The phone or reader on which a terminal ran when it was last seen."""
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT)
+    account = models.ForeignKey(ProviderAccount, models.PROTECT)
+    ref = models.CharField(max_length=200)
+    kind = models.CharField(max_length=200, null=True)
+    status = models.CharField(max_length=200, null=True)
+    terminal = models.ForeignKey(Terminal, models.PROTECT, null=True, related_name="devices")
+    last_seen_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "ref"], name="one_device_per_account_and_ref"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.ref

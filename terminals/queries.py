@@ -1,0 +1,41 @@
+"""What of terminals a person may see."""
+
+from collections.abc import Sequence
+
+from django.db.models import QuerySet
+
+from merchants.models import Membership, ProviderAccount
+from merchants.queries import branch_limit
+from terminals.models import Terminal, TerminalUser
+
+
+def terminals_for(member: Membership) -> QuerySet[Terminal]:
+    """The terminals that a person may see."""
+    own = Terminal.objects.filter(merchant=member.merchant_id).filter(branch_limit(member))
+    return own.select_related("branch", "terminal_user", "account")
+
+
+def terminal_users_for(member: Membership) -> QuerySet[TerminalUser]:
+    """The people who hold terminals; for a branch-limited person, those of their branches."""
+    own = TerminalUser.objects.filter(merchant=member.merchant_id)
+    if member.every_branch:
+        return own
+    return own.filter(pk__in=terminals_for(member).values("terminal_user_id"))
+
+
+def terminal_refs(account: ProviderAccount) -> list[str]:
+    """The provider's references of an account's terminals."""
+    own = Terminal.objects.filter(account=account, ref__isnull=False).order_by("pk")
+    return [ref for ref in own.values_list("ref", flat=True) if ref]
+
+
+def terminals_by_ref(account: ProviderAccount, refs: Sequence[str]) -> dict[str, Terminal]:
+    """An account's terminals by the provider's references."""
+    found = Terminal.objects.filter(account=account, ref__in=refs)
+    return {terminal.ref: terminal for terminal in found if terminal.ref}
+
+
+def stored_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:
+    """The content hashes of those of some terminals that are stored."""
+    found = Terminal.objects.filter(account=account, ref__in=refs, content_hash__isnull=False)
+    return {ref: bytes(digest) for ref, digest in found.values_list("ref", "content_hash")}

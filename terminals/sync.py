@@ -1,0 +1,20 @@
+"""How terminals are synced: all of them, by every run, because a list of them is short."""
+
+from merchants.actions.resource import Resource
+from providers.base.provider import FindsTerminals, ListsTerminals
+from terminals import actions, queries
+
+RESOURCES = [
+    Resource(
+        name="terminals",
+        position=20,
+        capability=ListsTerminals,
+        list=lambda connector, period, account: connector.list_terminals(period),
+        read=lambda connector, items: connector.read_terminals(items),
+        known=queries.stored_hashes,
+        store=actions.store_terminals,
+        windowed=False,
+        finds=FindsTerminals,
+        find=lambda connector, ref: connector.find_terminal(ref),
+    )
+]

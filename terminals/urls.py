@@ -1,0 +1,11 @@
+"""Terminals."""
+
+from django.urls import path
+
+from terminals import views
+
+app_name = "terminals"
+urlpatterns = [
+    path("", views.list_, name="list"),
+    path("<int:pk>/", views.detail, name="detail"),
+]

@@ -1,0 +1,40 @@
+"""Terminals, and who holds them."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_GET
+
+from merchants.queries import branches_for
+from portal import htmx, keyset
+from portal.api import scope
+from terminals import queries
+from terminals.api import TerminalFilter
+
+PAGE = 50
+ORDER = keyset.Keys("tid", descending=False)
+
+
+@login_required
+@require_GET
+def list_(request: HttpRequest) -> HttpResponse:
+    """The fleet, by terminal id."""
+    member = request.member  # type: ignore[attr-defined]
+    chosen = TerminalFilter(request.GET, queries.terminals_for(member))
+    try:
+        page = keyset.cut(
+            chosen.qs, ORDER, size=PAGE, cursor=request.GET.get("cursor"), scope=scope(request)
+        )
+    except keyset.InvalidCursor as problem:
+        return HttpResponseBadRequest(str(problem))
+    context = {"page": page, "filter": chosen, "branches": branches_for(member).order_by("name", "pk")}
+    return htmx.page(request, "terminals/list.html", context, fragment="rows")
+
+
+@login_required
+@require_GET
+def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    member = request.member  # type: ignore[attr-defined]
+    terminal = get_object_or_404(queries.terminals_for(member), pk=pk)
+    devices = terminal.devices.order_by("-last_seen_at", "pk")[:5]
+    return htmx.page(request, "terminals/detail.html", {"terminal": terminal, "devices": devices})

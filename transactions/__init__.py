@@ -1,0 +1,1 @@
+"""WHAT HAPPENED: transactions, receipts and payment sessions."""

@@ -1,0 +1,151 @@
+"""Storing transactions with their receipts, and payment sessions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from merchants.actions.branches import ensure_branches
+from merchants.actions.resource import Stored
+from merchants.models import Branch, ProviderAccount
+from portal.upsert import upsert
+from providers.base.reading import Item
+from providers.base.records import SessionRecord, TransactionRecord
+from providers.base.registry import providers
+from terminals.actions import (
+    ensure_devices,
+    ensure_terminal_users,
+    ensure_terminals,
+    note_seen,
+)
+from terminals.queries import terminals_by_ref
+from transactions import receipts
+from transactions.models import Receipt
+
+COLUMNS = (
+    "account_id", "ref", "merchant_id", "branch_id", "terminal_id", "terminal_user_id",
+    "device_id", "kind", "status", "provider_status", "amount_minor", "authorised_minor",
+    "captured_minor", "refunded_minor", "refunded", "currency", "scheme", "pan_last4", "rrn",
+    "stan", "approval_code", "action_code", "aid", "entry_mode", "verification", "reference",
+    "network", "reconciled", "occurred_at", "business_day", "content_hash", "version_at",
+    "learned_at", "changed_at",
+)  # fmt: skip
+RECEIPT_COLUMNS = ("transaction_id", "position", "ref", "kind", "dictionary_id", "body")
+SESSION_COLUMNS = (
+    "account_id", "ref", "merchant_id", "branch_id", "terminal_id", "kind", "status",
+    "provider_status", "amount_minor", "currency", "reference", "transaction_ref", "occurred_at",
+    "expires_at", "content_hash", "version_at", "learned_at",
+)  # fmt: skip
+Records = Sequence[tuple[Item, TransactionRecord]]
+
+
+@transaction.atomic
+def store_transactions(account: ProviderAccount, records: Records, at: datetime) -> Stored:
+    """Store transactions and their receipts; only new and changed rows are written.
+
+    A branch, terminal, person or device that is met here first is made, and filled in when the
+    provider lists it.
+    """
+    latest = {record.ref: (item, record) for item, record in records}
+    rows = _rows(account, [record for _, record in latest.values()], latest, at)
+    written = upsert(
+        "transactions_transaction",
+        COLUMNS,
+        rows,
+        key=("account_id", "ref"),
+        keep=("merchant_id", "learned_at"),
+        returning=("id", "ref", "terminal_id", "occurred_at"),
+    )
+    _store_receipts(account, {ref: pk for pk, ref, *_ in written}, latest)
+    seen: dict[int, datetime] = {}
+    for _, _, terminal, occurred_at, _ in written:
+        if terminal is not None and (terminal not in seen or seen[terminal] < occurred_at):
+            seen[terminal] = occurred_at
+    note_seen(seen)
+    inserted = sum(new for *_, new in written)
+    return Stored(inserted, len(written) - inserted)
+
+
+def _rows(
+    account: ProviderAccount,
+    records: list[TransactionRecord],
+    latest: dict[str, tuple[Item, TransactionRecord]],
+    at: datetime,
+) -> list[tuple[Any, ...]]:
+    branches = ensure_branches(account, [r.branch for r in records if r.branch])
+    fallback = Branch(zone=providers()[account.provider].default_zone)
+    at_branch = {
+        r.terminal.tid: branches[r.branch.ref].pk if r.branch else None
+        for r in records
+        if r.terminal
+    }
+    terminals = ensure_terminals(account, at_branch, at)
+    people = ensure_terminal_users(account, [r.user for r in records if r.user], at)
+    met = [(r.device, terminals[r.terminal.tid] if r.terminal else None) for r in records if r.device]
+    devices = ensure_devices(account, met, at)
+    rows = []
+    for r in records:
+        branch = branches[r.branch.ref] if r.branch else fallback
+        rows.append(
+            (
+                account.pk, r.ref, account.merchant_id, branch.pk,
+                terminals[r.terminal.tid] if r.terminal else None,
+                people[r.user.ref] if r.user else None, devices[r.device.ref] if r.device else None,
+                r.kind, r.status, r.provider_status, r.amount.minor, r.authorised_minor,
+                r.captured_minor, r.refunded_minor, r.refunded, r.amount.currency, r.scheme,
+                r.pan_last4, r.rrn, r.stan, r.approval_code, r.action_code, r.aid, r.entry_mode,
+                r.verification, r.reference, r.network, r.reconciled, r.occurred_at,
+                branch.business_day(r.occurred_at), latest[r.ref][0].digest, r.version_at, at, at,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _store_receipts(
+    account: ProviderAccount,
+    written: dict[str, int],
+    latest: dict[str, tuple[Item, TransactionRecord]],
+) -> None:
+    if not written:
+        return
+    dictionary = receipts.dictionary_of(account.provider)
+    rows = [
+        (pk, position, r.ref, r.kind, dictionary.pk, receipts.pack(r.fields, dictionary))
+        for ref, pk in written.items()
+        for position, r in enumerate(latest[ref][1].receipts)
+    ]
+    upsert("transactions_receipt", RECEIPT_COLUMNS, rows, key=("transaction_id", "position"))
+    # A provider that takes a receipt back leaves fewer of them.
+    counts = {pk: len(latest[ref][1].receipts) for ref, pk in written.items()}
+    for count in set(counts.values()):
+        owners = [pk for pk, number in counts.items() if number == count]
+        Receipt.objects.filter(transaction__in=owners, position__gte=count).delete()
+
+
+@transaction.atomic
+def store_sessions(
+    account: ProviderAccount, records: Sequence[tuple[Item, SessionRecord]], at: datetime
+) -> Stored:
+    """Store payment sessions. One of a terminal that is not known yet is stored without it."""
+    latest = {record.ref: (item, record) for item, record in records}
+    refs = [r.terminal_ref for _, r in latest.values() if r.terminal_ref]
+    by_ref = terminals_by_ref(account, refs)
+    tids = {r.tid: None for _, r in latest.values() if r.tid}
+    by_tid = ensure_terminals(account, tids, at)
+    rows = []
+    for item, r in latest.values():
+        terminal = by_ref.get(r.terminal_ref or "")
+        rows.append(
+            (
+                account.pk, r.ref, account.merchant_id, terminal.branch_id if terminal else None,
+                terminal.pk if terminal else by_tid.get(r.tid or ""), r.kind, r.status,
+                r.provider_status, r.amount.minor, r.amount.currency, r.reference,
+                r.transaction_ref, r.created_at, r.expires_at, item.digest, r.version_at, at,
+            )
+        )  # fmt: skip
+    keep = ("merchant_id", "learned_at")
+    key = ("account_id", "ref")
+    written = upsert("transactions_session", SESSION_COLUMNS, rows, key=key, keep=keep)
+    inserted = sum(new for *_, new in written)
+    return Stored(inserted, len(written) - inserted)

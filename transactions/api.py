@@ -1,0 +1,106 @@
+"""The JSON of transactions, receipts and payment sessions."""
+
+from typing import Any, ClassVar
+
+from django_filters import FilterSet, NumberFilter
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from merchants.api import BranchName
+from portal.api import ReadOnly
+from portal.keyset import Keys
+from terminals.api import TerminalUserJson
+from terminals.models import Terminal
+from transactions import queries
+from transactions.filters import TransactionFilter
+from transactions.models import Session, Transaction
+from transactions.receipts import unpack
+
+
+class TerminalId(serializers.ModelSerializer[Terminal]):
+    class Meta:
+        model = Terminal
+        fields: ClassVar = ["id", "tid"]
+
+
+class TransactionJson(serializers.ModelSerializer[Transaction]):
+    """Amounts are whole minor units of `currency`; null where the provider does not say."""
+
+    provider = serializers.CharField(source="account.provider", read_only=True)
+    branch = BranchName(read_only=True, allow_null=True)
+    terminal = TerminalId(read_only=True, allow_null=True)
+    terminal_user = TerminalUserJson(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Transaction
+        fields: ClassVar = [
+            "id", "provider", "ref", "branch", "terminal", "terminal_user", "kind", "status",
+            "provider_status", "amount_minor", "authorised_minor", "captured_minor",
+            "refunded_minor", "refunded", "currency", "scheme", "pan_last4", "rrn", "stan",
+            "approval_code", "reference", "occurred_at", "business_day", "reconciled",
+        ]  # fmt: skip
+
+
+class ReceiptJson(serializers.Serializer[Any]):
+    """A printed slip: its fields by name, those in Arabic with `_ar`."""
+
+    ref = serializers.CharField()
+    kind = serializers.CharField()
+    fields_ = serializers.DictField(child=serializers.CharField(), source="printed")
+
+    def get_fields(self) -> dict[str, Any]:
+        own = super().get_fields()
+        own["fields"] = own.pop("fields_")
+        return own
+
+
+class SessionJson(serializers.ModelSerializer[Session]):
+    provider = serializers.CharField(source="account.provider", read_only=True)
+    branch = BranchName(read_only=True, allow_null=True)
+    terminal = TerminalId(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Session
+        fields: ClassVar = [
+            "id", "provider", "ref", "branch", "terminal", "kind", "status", "provider_status",
+            "amount_minor", "currency", "reference", "transaction_ref", "occurred_at", "expires_at",
+        ]  # fmt: skip
+
+
+class SessionFilter(FilterSet):
+    terminal = NumberFilter(field_name="terminal_id")
+
+    class Meta:
+        model = Session
+        fields: ClassVar = ["terminal", "status", "kind"]
+
+
+class Transactions(ReadOnly):
+    """Card transactions, newest first."""
+
+    serializer_class = TransactionJson
+    rows = queries.transactions_for
+    keys = Keys("occurred_at")
+    filterset_class = TransactionFilter
+
+    @extend_schema(responses=ReceiptJson(many=True), filters=False)
+    @action(detail=True, pagination_class=None, filter_backends=[])
+    def receipt(self, request: Request, pk: str) -> Response:
+        """The receipts of a transaction, in the order in which they were printed."""
+        found = [
+            {"ref": each.ref, "kind": each.kind, "printed": unpack(each)}
+            for each in queries.receipts_of(self.get_object())
+        ]
+        return Response(ReceiptJson(found, many=True).data)
+
+
+class Sessions(ReadOnly):
+    """Payment sessions, newest first."""
+
+    serializer_class = SessionJson
+    rows = queries.sessions_for
+    keys = Keys("occurred_at")
+    filterset_class = SessionFilter

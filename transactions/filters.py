@@ -1,0 +1,60 @@
+"""The filters of transactions, the same on the page and in the API."""
+
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django_filters import (
+    BooleanFilter,
+    CharFilter,
+    DateFilter,
+    FilterSet,
+    IsoDateTimeFilter,
+    MultipleChoiceFilter,
+    NumberFilter,
+)
+
+from transactions.models import Kind, Scheme, Status, Transaction
+
+_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
+
+
+def western(text: str) -> str:
+    """Arabic-Indic digits as western ones, which is how they are stored."""
+    return text.strip().translate(_DIGITS)
+
+
+class Identifier(CharFilter):
+    """An exact identifier, in whichever digits it was typed."""
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return super().filter(qs, western(value) if value else value)
+
+
+class TransactionFilter(FilterSet):
+    """Everything that narrows a list of transactions."""
+
+    business_day = DateFilter()
+    day_from = DateFilter(field_name="business_day", lookup_expr="gte")
+    day_to = DateFilter(field_name="business_day", lookup_expr="lte")
+    occurred_from = IsoDateTimeFilter(field_name="occurred_at", lookup_expr="gte")
+    occurred_to = IsoDateTimeFilter(field_name="occurred_at", lookup_expr="lt")
+    kind = MultipleChoiceFilter(choices=Kind)
+    status = MultipleChoiceFilter(choices=Status)
+    scheme = MultipleChoiceFilter(choices=Scheme)
+    branch = NumberFilter(field_name="branch_id")
+    terminal = NumberFilter(field_name="terminal_id")
+    terminal_user = NumberFilter(field_name="terminal_user_id")
+    tid = Identifier(field_name="terminal__tid")
+    rrn = Identifier()
+    stan = Identifier()
+    approval_code = Identifier()
+    pan_last4 = Identifier()
+    ref = CharFilter()
+    reference = CharFilter()
+    amount_minor = NumberFilter()
+    currency = CharFilter()
+    reconciled = BooleanFilter()
+
+    class Meta:
+        model = Transaction
+        fields: ClassVar[list[str]] = []

@@ -1,0 +1,212 @@
+"""Transactions with their receipts, and payment sessions."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from merchants.models import Branch, Merchant, ProviderAccount
+from terminals.models import Device, Terminal, TerminalUser
+
+
+class Kind(models.TextChoices):
+    PURCHASE = "PURCHASE", _("Purchase")
+    REFUND = "REFUND", _("Refund")
+    OTHER = "OTHER", _("Other")
+
+
+class Status(models.TextChoices):
+    PENDING = "PENDING", _("Pending")
+    AUTHORISED = "AUTHORISED", _("Authorised")
+    APPROVED = "APPROVED", _("Approved")
+    DECLINED = "DECLINED", _("Declined")
+    CANCELLED = "CANCELLED", _("Cancelled")
+    EXPIRED = "EXPIRED", _("Expired")
+    REVERSED = "REVERSED", _("Reversed")
+    UNMAPPED = "UNMAPPED", _("Unmapped")
+
+
+class Refunded(models.TextChoices):
+    NONE = "NONE", _("Not refunded")
+    PART = "PART", _("Refunded in part")
+    FULL = "FULL", _("Refunded in full")
+    SOME = "SOME", _("Refunded, amount unknown")
+
+
+class Scheme(models.TextChoices):
+    MADA = "MADA", _("mada")
+    VISA = "VISA", _("Visa")
+    VISA_DEBIT = "VISA_DEBIT", _("Visa Debit")
+    MASTERCARD = "MASTERCARD", _("Mastercard")
+    MAESTRO = "MAESTRO", _("Maestro")
+    AMEX = "AMEX", _("American Express")
+    UNIONPAY = "UNIONPAY", _("UnionPay")
+    JCB = "JCB", _("JCB")
+    DISCOVER = "DISCOVER", _("Discover")
+    GCCNET = "GCCNET", _("GCCNET")
+    UNMAPPED = "UNMAPPED", _("Unmapped scheme")
+
+
+class SessionStatus(models.TextChoices):
+    OPEN = "OPEN", _("Open")
+    CLOSED = "CLOSED", _("Closed")
+    EXPIRED = "EXPIRED", _("Expired")
+    UNMAPPED = "UNMAPPED", _("Unmapped")
+
+
+class Transaction(models.Model):
+    """One card transaction. Amounts are minor units of `currency`; None: the provider did not say.
+
+    `business_day` is the branch's day, computed from its zone and cut-off when the row is stored.
+    """
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT, db_index=False)
+    account = models.ForeignKey(ProviderAccount, models.PROTECT, db_index=False)
+    branch = models.ForeignKey(Branch, models.PROTECT, null=True, db_index=False)
+    terminal = models.ForeignKey(Terminal, models.PROTECT, null=True, db_index=False)
+    terminal_user = models.ForeignKey(TerminalUser, models.PROTECT, null=True, db_index=False)
+    device = models.ForeignKey(Device, models.PROTECT, null=True, db_index=False)
+    ref = models.CharField(max_length=200)
+    kind = models.CharField(max_length=8, choices=Kind)
+    status = models.CharField(max_length=10, choices=Status)
+    provider_status = models.CharField(max_length=200)
+    amount_minor = models.BigIntegerField()
+    authorised_minor = models.BigIntegerField(null=True)
+    captured_minor = models.BigIntegerField(null=True)
+    refunded_minor = models.BigIntegerField(null=True)
+    refunded = models.CharField(max_length=4, choices=Refunded)
+    currency = models.CharField(max_length=3)
+    scheme = models.CharField(max_length=10, choices=Scheme)
+    pan_last4 = models.CharField(max_length=4, null=True)
+    rrn = models.CharField(max_length=200, null=True)
+    stan = models.CharField(max_length=200, null=True)
+    approval_code = models.CharField(max_length=200, null=True)
+    action_code = models.CharField(max_length=200, null=True)
+    aid = models.CharField(max_length=200, null=True)
+    entry_mode = models.CharField(max_length=200, null=True)
+    verification = models.CharField(max_length=200, null=True)
+    reference = models.CharField(max_length=200, null=True)
+    network = models.CharField(max_length=200, null=True)
+    reconciled = models.BooleanField()
+    occurred_at = models.DateTimeField()
+    business_day = models.DateField()
+    content_hash = models.BinaryField(max_length=16)
+    version_at = models.DateTimeField(null=True)
+    learned_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "ref"], name="one_transaction_per_account_and_ref"
+            ),
+            models.CheckConstraint(
+                condition=Q(pan_last4__isnull=True) | Q(pan_last4__regex=r"^[0-9]{4}$"),
+                name="only_the_last_four_digits_are_kept",
+            ),
+            models.CheckConstraint(condition=Q(amount_minor__gte=0), name="amount_has_no_sign"),
+        ]
+        indexes = [
+            models.Index("merchant", F("occurred_at").desc(), F("id").desc(), name="txn_newest"),
+            models.Index("branch", F("occurred_at").desc(), F("id").desc(), name="txn_by_branch"),
+            models.Index(
+                "terminal", F("occurred_at").desc(), F("id").desc(), name="txn_by_terminal"
+            ),
+            models.Index("terminal_user", F("occurred_at").desc(), name="txn_by_terminal_user"),
+            models.Index(fields=["merchant", "business_day"], name="txn_by_business_day"),
+            models.Index(fields=["rrn"], name="txn_by_rrn"),
+            models.Index(fields=["stan", "occurred_at"], name="txn_by_stan"),
+            models.Index(
+                fields=["approval_code", "occurred_at"],
+                condition=Q(approval_code__isnull=False),
+                name="txn_by_approval_code",
+            ),
+            models.Index(
+                "merchant", "pan_last4", F("occurred_at").desc(), name="txn_by_last_four"
+            ),
+            models.Index("merchant", "amount_minor", F("occurred_at").desc(), name="txn_by_amount"),
+            models.Index(
+                fields=["merchant", "reference"],
+                condition=Q(reference__isnull=False),
+                name="txn_by_reference",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.ref
+
+
+class ReceiptDictionary(models.Model):
+    """An example against which receipts are compressed. Never changed: stored ones need it."""
+
+    digest = models.BinaryField(max_length=16, unique=True)
+    example = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"dictionary {self.pk}"
+
+
+class Receipt(models.Model):
+    """One printed slip: its allow-listed fields as canonical JSON, compressed.
+
+    The provider's own bytes are not kept, so a receipt can be rewritten to erase a person.
+    """
+
+    transaction = models.ForeignKey(
+        Transaction, models.CASCADE, related_name="receipts", db_index=False
+    )
+    position = models.PositiveSmallIntegerField()
+    ref = models.CharField(max_length=200)
+    kind = models.CharField(max_length=8, choices=Kind)
+    dictionary = models.ForeignKey(ReceiptDictionary, models.PROTECT, db_index=False)
+    body = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["transaction", "position"], name="one_receipt_per_position"
+            )
+        ]
+        indexes = [models.Index(fields=["ref"], name="receipt_by_ref")]
+
+    def __str__(self) -> str:
+        return self.ref
+
+
+class Session(models.Model):
+    """A payment session that was opened for a terminal."""
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT)
+    account = models.ForeignKey(ProviderAccount, models.PROTECT)
+    branch = models.ForeignKey(Branch, models.PROTECT, null=True)
+    terminal = models.ForeignKey(Terminal, models.PROTECT, null=True)
+    ref = models.CharField(max_length=200)
+    kind = models.CharField(max_length=8, choices=Kind)
+    status = models.CharField(max_length=8, choices=SessionStatus)
+    provider_status = models.CharField(max_length=200)
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    reference = models.CharField(max_length=200, null=True)
+    # The provider's reference of the transaction that answered it; its row may come later.
+    transaction_ref = models.CharField(max_length=200, null=True)
+    occurred_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    content_hash = models.BinaryField(max_length=16)
+    version_at = models.DateTimeField(null=True)
+    learned_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "ref"], name="one_session_per_account_and_ref"
+            )
+        ]
+        indexes = [
+            models.Index(
+                "merchant", F("occurred_at").desc(), F("id").desc(), name="session_newest"
+            ),
+            models.Index(fields=["account", "transaction_ref"], name="session_by_transaction"),
+        ]
+
+    def __str__(self) -> str:
+        return self.ref

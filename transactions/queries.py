@@ -1,0 +1,39 @@
+"""What of transactions a person may see."""
+
+from collections.abc import Sequence
+
+from django.db.models import QuerySet
+
+from merchants.models import Membership, ProviderAccount
+from merchants.queries import branch_limit
+from transactions.models import Receipt, Session, Transaction
+
+
+def transactions_for(member: Membership) -> QuerySet[Transaction]:
+    """The transactions that a person may see."""
+    own = Transaction.objects.filter(merchant=member.merchant_id).filter(branch_limit(member))
+    return own.select_related("branch", "terminal", "terminal_user", "account")
+
+
+def receipts_of(transaction: Transaction) -> list[Receipt]:
+    """A transaction's receipts in the order in which they were printed."""
+    own = Receipt.objects.filter(transaction=transaction).select_related("dictionary")
+    return list(own.order_by("position", "pk"))
+
+
+def sessions_for(member: Membership) -> QuerySet[Session]:
+    """The payment sessions that a person may see."""
+    own = Session.objects.filter(merchant=member.merchant_id).filter(branch_limit(member))
+    return own.select_related("branch", "terminal", "account")
+
+
+def stored_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:
+    """The content hashes of those of some transactions that are stored."""
+    found = Transaction.objects.filter(account=account, ref__in=refs)
+    return {ref: bytes(digest) for ref, digest in found.values_list("ref", "content_hash")}
+
+
+def stored_session_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:
+    """The same for sessions."""
+    found = Session.objects.filter(account=account, ref__in=refs)
+    return {ref: bytes(digest) for ref, digest in found.values_list("ref", "content_hash")}

@@ -1,0 +1,47 @@
+"""Packing receipts: canonical JSON, compressed against an example that is kept in the database."""
+
+from functools import lru_cache
+
+import msgspec
+import xxhash
+import zstandard
+
+from providers.base.registry import providers
+from transactions.models import Receipt, ReceiptDictionary
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+LEVEL = 3
+
+
+@lru_cache(maxsize=32)
+def dictionary_of(provider: str) -> ReceiptDictionary:
+    """The row that holds a provider's present example; made when it is first needed."""
+    example = providers()[provider].receipt_example
+    digest = xxhash.xxh3_128_digest(example)
+    row, _ = ReceiptDictionary.objects.get_or_create(digest=digest, defaults={"example": example})
+    return row
+
+
+@lru_cache(maxsize=32)
+def _compressor(example: bytes) -> zstandard.ZstdCompressor:
+    return zstandard.ZstdCompressor(level=LEVEL, dict_data=_raw(example), write_content_size=True)
+
+
+@lru_cache(maxsize=32)
+def _decompressor(example: bytes) -> zstandard.ZstdDecompressor:
+    return zstandard.ZstdDecompressor(dict_data=_raw(example), max_window_size=2**23)
+
+
+def _raw(example: bytes) -> zstandard.ZstdCompressionDict:
+    return zstandard.ZstdCompressionDict(example, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+
+
+def pack(fields: dict[str, str], dictionary: ReceiptDictionary) -> bytes:
+    """The stored form of a receipt's fields."""
+    return _compressor(bytes(dictionary.example)).compress(_encode(fields))
+
+
+def unpack(receipt: Receipt) -> dict[str, str]:
+    """A stored receipt's fields."""
+    body = _decompressor(bytes(receipt.dictionary.example)).decompress(bytes(receipt.body))
+    return msgspec.json.decode(body, type=dict[str, str])

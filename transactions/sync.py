@@ -1,0 +1,31 @@
+"""How transactions and payment sessions are synced."""
+
+from merchants.actions.resource import Resource
+from providers.base.provider import FindsTransactions, ListsSessions, ListsTransactions
+from terminals.queries import terminal_refs
+from transactions import actions, queries
+
+RESOURCES = [
+    Resource(
+        name="transactions",
+        position=30,
+        capability=ListsTransactions,
+        list=lambda connector, period, account: connector.list_transactions(period),
+        read=lambda connector, items: connector.read_transactions(items),
+        known=queries.stored_hashes,
+        store=actions.store_transactions,
+        finds=FindsTransactions,
+        find=lambda connector, ref: connector.find_transaction(ref),
+    ),
+    Resource(
+        name="sessions",
+        position=40,
+        capability=ListsSessions,
+        list=lambda connector, period, account: connector.list_sessions(
+            period, terminal_refs=terminal_refs(account)
+        ),
+        read=lambda connector, items: connector.read_sessions(items),
+        known=queries.stored_session_hashes,
+        store=actions.store_sessions,
+    ),
+]

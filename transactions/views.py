@@ -1,0 +1,67 @@
+"""Transactions, and one with its receipts."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import get_object_or_404
+from django.utils.translation import get_language
+from django.views.decorators.http import require_GET
+
+from merchants.queries import branches_for, freshness_of
+from portal import htmx, keyset
+from portal.api import scope
+from providers.base.registry import words
+from transactions import queries
+from transactions.filters import TransactionFilter
+from transactions.models import Kind, Scheme, Status, Transaction
+from transactions.receipts import unpack
+
+PAGE = 50
+ORDER = keyset.Keys("occurred_at")
+
+
+@login_required
+@require_GET
+def list_(request: HttpRequest) -> HttpResponse:
+    """Transactions, newest first, narrowed by what stands in the address."""
+    member = request.member  # type: ignore[attr-defined]
+    chosen = TransactionFilter(request.GET, queries.transactions_for(member))
+    try:
+        page = keyset.cut(
+            chosen.qs, ORDER, size=PAGE, cursor=request.GET.get("cursor"), scope=scope(request)
+        )
+    except keyset.InvalidCursor as problem:
+        return HttpResponseBadRequest(str(problem))
+    context = {
+        "page": page, "filter": chosen, "freshness": freshness_of(member),
+        "branches": branches_for(member).order_by("name", "pk"), "kinds": Kind.choices,
+        "statuses": Status.choices, "schemes": Scheme.choices,
+    }  # fmt: skip
+    return htmx.page(request, "transactions/list.html", context, fragment="rows")
+
+
+@login_required
+@require_GET
+def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    member = request.member  # type: ignore[attr-defined]
+    found = get_object_or_404(queries.transactions_for(member).select_related("device"), pk=pk)
+    receipts = [
+        {"kind": each.kind, "number": each.position + 1, "printed": unpack(each)}
+        for each in queries.receipts_of(found)
+    ]
+    context = {
+        "transaction": found,
+        "receipts": receipts,
+        "reason": _reason(found),
+        "zone": found.branch.zone if found.branch else None,
+        "sees_personal": member.sees_personal,
+    }
+    return htmx.page(request, "transactions/detail.html", context)
+
+
+def _reason(found: Transaction) -> dict[str, str] | None:
+    """Why it was declined, and what to tell the customer, in the reader's language."""
+    if found.status != Status.DECLINED or not found.action_code:
+        return None
+    known = words(found.account.provider, get_language() or "en")["declines"]
+    reason: dict[str, str] = known.get(found.action_code) or known["other"]
+    return reason
