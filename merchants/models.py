@@ -11,6 +11,8 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from providers.base.registry import providers
+
 
 class Users(BaseUserManager["User"]):
     """Makes users; an e-mail is one person whatever its capitals."""
@@ -178,6 +180,11 @@ class ProviderAccount(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def title(self) -> str:
+        """The provider's own name."""
+        return providers()[self.provider].title
+
 
 class BranchIdentity(models.Model):
     """What a provider calls a branch; one branch may be known to several."""
@@ -201,6 +208,30 @@ class BranchIdentity(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+# What a resource is called, here because pages show it beside runs, bookmarks and gaps.
+RESOURCE_LABELS = {
+    "branches": _("Branches"),
+    "terminals": _("Terminals"),
+    "transactions": _("Transactions"),
+    "sessions": _("Payment sessions"),
+    "reconciliations": _("Reconciliations"),
+}
+
+
+class OfResource(models.Model):
+    """What belongs to one resource of an account."""
+
+    resource = models.CharField(max_length=40)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def label(self) -> str:
+        """The resource's name in the reader's language."""
+        return str(RESOURCE_LABELS.get(self.resource, self.resource))
 
 
 class SyncRun(models.Model):
@@ -249,7 +280,7 @@ class SyncRun(models.Model):
         return f"run {self.pk}"
 
 
-class SyncStep(models.Model):
+class SyncStep(OfResource):
     """What a run read of one resource; updated with every committed batch."""
 
     class State(models.TextChoices):
@@ -259,7 +290,6 @@ class SyncStep(models.Model):
         FAILED = "FAILED", _("Failed")
 
     run = models.ForeignKey(SyncRun, models.CASCADE, related_name="steps")
-    resource = models.CharField(max_length=40)
     position = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=7, choices=State, default=State.WAITING)
     since = models.DateTimeField(null=True)
@@ -295,12 +325,27 @@ class SyncStep(models.Model):
             return 0.0
         return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()
 
+    @property
+    def new_or_changed(self) -> int:
+        return self.stored + self.changed
 
-class Bookmark(models.Model):
+    @property
+    def rate(self) -> int | None:
+        """Rows a second so far; None before there is anything to tell."""
+        return round(self.fetched / self.seconds) if self.fetched and self.seconds > 1 else None
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that the rest may take, where all of the list is read and its length is known."""
+        if self.since is not None or not self.pages or not self.read or self.seconds < 2:
+            return None
+        return max(self.pages - self.read, 0) * self.seconds / self.read
+
+
+class Bookmark(OfResource):
     """Up to when, on the provider's clock, a resource of an account is completely stored."""
 
     account = models.ForeignKey(ProviderAccount, models.CASCADE, related_name="bookmarks")
-    resource = models.CharField(max_length=40)
     complete_to = models.DateTimeField()
     # How often the list was read to its end: the second reading finds what paging hid in the first.
     whole_reads = models.PositiveIntegerField(default=0)
@@ -314,11 +359,10 @@ class Bookmark(models.Model):
         return f"{self.account_id} {self.resource}"
 
 
-class Gap(models.Model):
+class Gap(OfResource):
     """A stretch of provider time that no finished run has covered."""
 
     account = models.ForeignKey(ProviderAccount, models.CASCADE, related_name="gaps")
-    resource = models.CharField(max_length=40)
     # None: from the beginning of the account.
     since = models.DateTimeField(null=True)
     until = models.DateTimeField()
@@ -335,11 +379,10 @@ class Gap(models.Model):
         return f"{self.resource} to {self.until}"
 
 
-class SetAside(models.Model):
+class SetAside(OfResource):
     """An item that could not be read: kept masked, counted, and tried again by every run."""
 
     account = models.ForeignKey(ProviderAccount, models.CASCADE, related_name="set_aside")
-    resource = models.CharField(max_length=40)
     # The provider's reference, or the digest of an item whose reference cannot be read either.
     key = models.CharField(max_length=200)
     reason = models.CharField(max_length=300)

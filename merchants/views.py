@@ -79,7 +79,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
     member = manager_of(request)
     context = {
         "accounts": queries.accounts_with_health(member),
-        "providers": providers().values(),
+        "offered": [(name, each.title) for name, each in providers().items()],
     }
     return htmx.page(request, "merchants/accounts.html", context)
 
@@ -106,7 +106,6 @@ def _health(request: HttpRequest, found: ProviderAccount) -> dict[str, Any]:
     aside = queries.set_aside_for(member).filter(account=found).order_by("-first_seen_at", "-pk")
     return {
         "account": found,
-        "provider": providers()[found.provider],
         "zone": providers()[found.provider].default_zone,
         "runs": runs,
         "latest": running or (runs[0] if runs else None),
@@ -127,7 +126,7 @@ def connect(request: HttpRequest, provider: str) -> HttpResponse:
     if provider not in providers():
         raise Http404
     form = ConnectAccount(request.POST or None, provider=provider)
-    context = {"form": form, "provider": providers()[provider]}
+    context: dict[str, Any] = {"form": form, "title": providers()[provider].title}
     if form.is_valid():
         if "try" in request.POST:
             context["tried"] = _try(provider, form.credentials)
@@ -171,7 +170,7 @@ def edit_account(request: HttpRequest, pk: int) -> HttpResponse:
             form.add_error(None, _("These credentials are connected already."))
         else:
             return redirect("merchants:account", pk=pk)
-    context = {"form": form, "account": found, "provider": providers()[found.provider]}
+    context = {"form": form, "account": found, "title": found.title}
     return htmx.page(request, "merchants/connect.html", context, status=422 if form.errors else 200)
 
 

@@ -17,6 +17,9 @@ if (BASE_DIR / ".env").exists():
     env.read_env(BASE_DIR / ".env")
 
 TESTING = "pytest" in sys.modules
+# «make up» leaves here what commands in another terminal need to find its demo.
+if not TESTING and embedded.needed() and (embedded.DATA / "demo.env").exists():
+    env.read_env(embedded.DATA / "demo.env")
 
 # Where it serves
 DEBUG: bool = env.bool("DEBUG", default=False)

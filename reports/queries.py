@@ -35,6 +35,12 @@ class Today:
         answered = self.purchases + self.declined
         return None if not answered else round(1000 * self.purchases / answered)
 
+    @property
+    def approval(self) -> str:
+        """The same in per cent, with one decimal."""
+        share = self.approval_per_mille or 0
+        return f"{share // 10}.{share % 10}"
+
 
 def of_today(member: Membership, now: datetime) -> QuerySet[Transaction]:
     """The transactions of each branch's own business day."""

@@ -6,6 +6,10 @@ from django.utils import timezone
 
 from merchants.models import Branch, Merchant, ProviderAccount
 from terminals.models import Terminal
+from transactions.models import Scheme
+
+
+SCHEME_LABELS = dict(Scheme.choices)
 
 
 class Reconciliation(models.Model):
@@ -90,3 +94,8 @@ class SchemeTotal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reconciliation_id} {self.scheme}"
+
+    @property
+    def label(self) -> str:
+        """The scheme's name in the reader's language."""
+        return str(SCHEME_LABELS.get(self.scheme, self.word))

@@ -36,5 +36,5 @@ def list_(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     member = request.member  # type: ignore[attr-defined]
     terminal = get_object_or_404(queries.terminals_for(member), pk=pk)
-    devices = terminal.devices.order_by("-last_seen_at", "pk")[:5]
+    devices = terminal.devices.order_by("-last_seen_at", "-pk")[:1]
     return htmx.page(request, "terminals/detail.html", {"terminal": terminal, "devices": devices})

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from babel.core import Locale
 from babel.dates import format_date, format_datetime, format_timedelta
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, get_currency_symbol
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html
@@ -107,7 +107,15 @@ def money(minor: int | None, currency: str, *, unit: bool = True) -> SafeString:
 
     whole, fraction = _split(minor, Currency(currency).exponent or 0)
     digits = format_html('<bdi dir="ltr" class="money">{}<i>{}</i></bdi>', whole, fraction)
-    return format_html('{} <span class="unit">{}</span>', digits, currency) if unit else digits
+    return format_html('{} <span class="unit">{}</span>', digits, _unit(currency)) if unit else digits
+
+
+def _unit(currency: str) -> str:
+    """The currency as the language writes it: its code, or in Arabic its Arabic abbreviation."""
+    if _locale().language != "ar":
+        return currency
+    symbol = str(get_currency_symbol(currency, locale=_locale()))
+    return symbol.strip("\u200f\u200e").rstrip(".") or currency
 
 
 @register.filter

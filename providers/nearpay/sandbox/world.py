@@ -28,14 +28,17 @@ BRANCHES = [
     ("Taibah", "طيبة", "Quba Road, Madinah", "طريق قباء، المدينة المنورة"),
     ("King Fahd Road", "طريق الملك فهد", "King Fahd Road, Dammam", "طريق الملك فهد، الدمام"),
 ]
-FIRST = [
-    "Sara", "Ahmad", "Noura", "Omar", "Faisal", "Reem", "Khalid", "Lama", "Yousef", "Huda",
-    "سارة", "محمد", "عبدالله", "نورة", "فهد", "مها", "تركي", "ريم", "سلطان", "العنود",
-]  # fmt: skip
-LAST = [
-    "Al-Qahtani", "Al-Harbi", "Al-Shehri", "Haddad", "Al-Otaibi", "Al-Ghamdi",
-    "القحطاني", "الحربي", "الشهري", "العتيبي", "الغامدي", "الدوسري",
-]  # fmt: skip
+# People's names in either script: first and last names, and how far to step through them.
+NAMES = [
+    (
+        (["Sara", "Ahmad", "Noura", "Omar", "Faisal", "Reem", "Khalid", "Lama", "Yousef"], 7),
+        (["Al-Qahtani", "Al-Harbi", "Al-Shehri", "Haddad", "Al-Otaibi", "Al-Ghamdi", "Saleh"], 5),
+    ),
+    (
+        (["سارة", "محمد", "عبدالله", "نورة", "فهد", "مها", "تركي", "ريم", "سلطان", "هدى"], 7),
+        (["القحطاني", "الحربي", "الشهري", "العتيبي", "الغامدي", "الدوسري", "الزهراني"], 5),
+    ),
+]
 # Scheme, share of cards in thousandths, first six digits, AID, kernel, names.
 SCHEMES = [
     ("P1", 640, "5069 68", "A0000002281010", "2d", "mada", "مدى"),
@@ -217,9 +220,7 @@ class World:
         ]  # fmt: skip
         self.users = []
         for i in range(max(1, terminals * 2 // 3)):
-            name = (
-                f"{FIRST[(i * 7 + self.seed) % len(FIRST)]} {LAST[(i * 5 + self.seed) % len(LAST)]}"
-            )
+            name = " ".join(each[(i * step + self.seed) % len(each)] for each, step in NAMES[i % 2])
             mobile = f"+9665{mix(self.seed * 100 + i) % 10**8:08d}"
             email = f"person{self.seed}.{i}@example.com" if i % 4 else ""
             self.users.append(User(identifier(self.seed, USER, i), name, mobile, email))

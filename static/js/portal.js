@@ -1,0 +1,23 @@
+// How htmx behaves here: form errors are swapped in, and a lost session says so in words.
+(function () {
+  "use strict";
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    if (event.detail.xhr.status === 422) {
+      event.detail.shouldSwap = true;
+      event.detail.isError = false;
+    }
+  });
+  document.addEventListener("htmx:responseError", function (event) {
+    var status = event.detail.xhr.status;
+    if (status === 401 || status === 403) {
+      window.location.reload();
+    }
+  });
+  // Filters apply as they are chosen; without this script the button does it.
+  document.addEventListener("change", function (event) {
+    var form = event.target.closest("form[data-auto]");
+    if (form) {
+      form.requestSubmit();
+    }
+  });
+})();
