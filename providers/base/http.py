@@ -238,8 +238,8 @@ class Door:
                 )
             if self._clock.monotonic() > deadline:
                 raise _Cut(Unreachable("The provider answered too slowly.", slow=True))
-        if unzip and not unzip.eof:
-            raise _Cut(Unreachable("The answer's compression ends too early."))
+        if unzip and (not unzip.eof or unzip.unused_data):
+            raise _Cut(Unreachable("The answer's compression does not end where it should."))
         return b"".join(parts)
 
     def _judge(self, response: httpx2.Response, data: bytes, *, changes: bool) -> Answer:

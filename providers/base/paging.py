@@ -30,6 +30,9 @@ from providers.base.reading import Item
 MOST_DISORDER = timedelta(hours=72)
 # Pages that must lie wholly before the period before the walk believes it has passed it.
 PAGES_PASSED = 2
+# Where in the rest of the list it then looks. Uneven on purpose: a list of equal blocks, terminal
+# after terminal, could look sorted to even steps.
+PROBES = (0.07, 0.19, 0.31, 0.46, 0.58, 0.71, 0.83, 1.0)
 MOST_CIRCLES = 3
 MOST_PASSES = 3
 MOST_PAGES = 1_000_000
@@ -125,6 +128,8 @@ class _Walk:
         self.fetch, self.since, self.ahead, self.pool = fetch, since, fetchers, pool
         # 64-bit hashes: a set of a million texts would weigh ten times as much.
         self.seen: set[int] = set()
+        # The same for the present pass alone: a second pass meets what the first has delivered.
+        self.met: set[int] = set()
         self.read = 0
         self.shifted = False
         self.circling = False
@@ -139,6 +144,7 @@ class _Walk:
         whole = True
         for _ in range(MOST_PASSES):
             self.shifted = False
+            self.met = set()
             fresh = 0
             trend = _Trend()
             trend.add(_times(first))
@@ -250,15 +256,16 @@ class _Walk:
                 future.cancel()
 
     def _has_new(self, page: Page) -> bool:
-        return any(hash(item.ref or item.digest) not in self.seen for item in page.items)
+        return any(hash(item.ref or item.digest) not in self.met for item in page.items)
 
     def _new(self, page: Page) -> list[Item]:
         new: list[Item] = []
         met: list[bool] = []
         for item in page.items:
             key = hash(item.ref or item.digest)
-            met.append(key in self.seen)
-            if not met[-1]:
+            met.append(key in self.met)
+            self.met.add(key)
+            if key not in self.seen:
                 self.seen.add(key)
                 new.append(item)
         if any(met):
@@ -284,10 +291,10 @@ class _Walk:
         """Look at pages further on: in the order that was learned, all of them are older."""
         assert self.since is not None
         if self.order is Order.OLDEST_FIRST:
-            far = [page.number * part // 4 for part in (3, 2, 1)] + [1]
+            far = [int(page.number * (1 - part)) for part in PROBES[:-1]] + [1]
         elif self.total is not None:
             rest = self.total - page.number
-            far = [page.number + rest * part // 4 for part in (1, 2, 3, 4)]
+            far = [page.number + int(rest * part) for part in PROBES]
         else:
             far = [page.number + 2**step for step in range(1, 15)]
         edge = max(_times(page))

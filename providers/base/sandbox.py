@@ -6,16 +6,17 @@ provider's own part stays honest, and every provider gets every fault.
 """
 
 import contextlib
-import gzip
 import random
 import socket
 import struct
 import threading
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from typing import Any, Protocol
@@ -42,7 +43,7 @@ AFTER = {
     "html_ok": "200 with an HTML page",
     "drip": "the body comes byte by byte",
     "huge": "a body of 200 MB",
-    "bomb": "a gzip body that unpacks to 1 GB",
+    "bomb": "a gzip body that unpacks to 512 MB",
     "deep": "10,000 nested arrays",
     "digits": "a number of a million digits",
     "lost": "a change: applied, then the connection is reset",
@@ -220,9 +221,12 @@ class Handler(BaseHTTPRequestHandler):
         elif name == "digits":
             answer = Answer(200, b'{"pages":{"total":' + b"9" * 1_000_000 + b"}}")
         elif name == "huge":
-            answer = Answer(200, b'{"padding":"' + b" " * 200_000_000 + b'"}')
+            self._head(Answer(200, b""), sandbox, 200 * 2**20)
+            for _ in range(200):
+                self.wfile.write(bytes(2**20))
+            return
         elif name == "bomb":
-            answer = Answer(200, _bomb(), {"Content-Encoding": "gzip"})
+            answer = Answer(200, bomb(), {"Content-Encoding": "gzip"})
         elif name in ("reset", "short"):
             self._head(answer, sandbox, len(body))
             self.wfile.write(body[: faults.cut(len(body))])
@@ -352,10 +356,12 @@ class Clock:
         self.skew += by
 
 
-def _bomb() -> bytes:
-    """A megabyte that unpacks to a gigabyte."""
-    part = gzip.compress(bytes(8 * 2**20), 9)
-    return part * 128
+@cache
+def bomb() -> bytes:
+    """Less than a megabyte, in one stream, that unpacks to half a gigabyte."""
+    packer = zlib.compressobj(9, wbits=31)
+    part = bytes(2**20)
+    return b"".join(packer.compress(part) for _ in range(512)) + packer.flush()
 
 
 def wait_for(port: int, seconds: float = 20) -> bool:

@@ -1,0 +1,225 @@
+"""What every test stands on: the database as the application's role, the cast, the sandbox."""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from psycopg import sql
+
+from merchants.actions.accounts import connect_account
+from merchants.actions.people import add_person, make_token
+from merchants.models import Membership, Merchant, ProviderAccount
+from providers.base.http import Limits
+from providers.base.sandbox import Options, Server, sandboxes
+from providers.nearpay.sandbox import DEMO_KEY, Sandbox
+
+PROVE = bool(os.environ.get("PROVE"))
+NOON = datetime(2026, 11, 21, 9, tzinfo=UTC)  # noon in Riyadh
+QUICK = Limits(connect=2, read=2, total=4, tries=6, first_pause=0.01, longest_pause=0.05)
+
+hypothesis_settings.register_profile(
+    "portal",
+    deadline=None,
+    derandomize=not PROVE,
+    max_examples=10_000 if PROVE else 200,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+hypothesis_settings.load_profile("portal")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Known to the settings' host check; the wall below lets only loopback through.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _wall() -> Iterator[None]:
+    """No test reaches another machine."""
+    connect = socket.socket.connect
+
+    def only_loopback(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and not ipaddress.ip_address(
+            socket.gethostbyname(address[0]) if address[0] == "localhost" else address[0]
+        ).is_loopback:
+            raise AssertionError("A test tried to reach another machine.")
+        connect(self, address)
+
+    socket.socket.connect = only_loopback  # type: ignore[method-assign, assignment]
+    yield
+    socket.socket.connect = connect  # type: ignore[method-assign]
+
+
+def url_of(alias: str) -> str:
+    """A connection's address, for another process."""
+    own = connections[alias].settings_dict
+    password = f":{quote(own['PASSWORD'])}" if own["PASSWORD"] else ""
+    host, port = own["HOST"] or "", own["PORT"]
+    if host.startswith("/"):
+        return f"postgresql://{own['USER']}@/{own['NAME']}?host={quote(host, safe='')}"
+    return f"postgresql://{own['USER']}{password}@{host}{f':{port}' if port else ''}/{own['NAME']}"
+
+
+def as_owner(name: str | None = None) -> psycopg.Connection[Any]:
+    own = connections["owner"].settings_dict
+    return psycopg.connect(
+        dbname=name or own["NAME"],
+        user=own["USER"],
+        password=own["PASSWORD"] or None,
+        host=own["HOST"] or None,
+        port=own["PORT"] or None,
+        autocommit=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    request: pytest.FixtureRequest, django_test_environment: None, django_db_blocker: Any
+) -> Iterator[None]:
+    """A database made and migrated by the owner; the tests act as the role that owns nothing."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    name = f"test_{settings.DATABASES['default']['NAME']}_{os.getpid() if not worker else worker}"
+    database = sql.Identifier(name)
+    with as_owner("postgres") as owner:
+        owner.execute(sql.SQL("drop database if exists {} with (force)").format(database))
+        owner.execute(
+            sql.SQL("create database {} template template0 encoding 'UTF8'").format(database)
+        )
+    with django_db_blocker.unblock():
+        for alias in ("default", "owner"):
+            connections[alias].close()
+            connections[alias].settings_dict["NAME"] = name
+            settings.DATABASES[alias]["NAME"] = name
+        call_command("migrate", verbosity=0, interactive=False)
+        connections["owner"].close()
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()
+    with as_owner("postgres") as owner:
+        owner.execute(sql.SQL("drop database if exists {} with (force)").format(database))
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Real commits, seen by other processes; everything is emptied by the owner afterwards."""
+    with django_db_blocker.unblock():
+        yield
+        connections.close_all()
+        with as_owner() as owner:
+            tables = owner.execute(
+                "select tablename from pg_tables where schemaname = 'public'"
+                " and tablename not in ('django_migrations', 'django_content_type')"
+            ).fetchall()
+            names = sql.SQL(", ").join(sql.Identifier(name) for (name,) in tables)
+            owner.execute(sql.SQL("truncate {} cascade").format(names))
+        from transactions.receipts import dictionary_of
+
+        dictionary_of.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_kept_dictionary() -> Iterator[None]:
+    """The dictionary's row is remembered for a process; a test that is rolled back loses it."""
+    yield
+    from transactions.receipts import dictionary_of
+
+    dictionary_of.cache_clear()
+
+
+@pytest.fixture
+def merchant(db: None) -> Merchant:
+    return Merchant.objects.create(slug="acme", name="Acme Coffee", name_ar="قهوة")
+
+
+@pytest.fixture
+def alice(merchant: Merchant) -> Membership:
+    """Works for the merchant and may do everything."""
+    return add_person(email="alice@acme.test", merchant=merchant, role="OWNER", name="Alice")
+
+
+@pytest.fixture
+def mallory(db: None) -> Membership:
+    """An admin of another merchant."""
+    other = Merchant.objects.create(slug="evil", name="Evil Bakery")
+    return add_person(email="mallory@evil.test", merchant=other, role="ADMIN", name="Mallory")
+
+
+@pytest.fixture
+def token() -> Callable[[Membership], dict[str, str]]:
+    """The headers with which a member calls the API."""
+    return lambda member: {"Authorization": f"Token {make_token(member=member, at=NOON)}"}
+
+
+@dataclass
+class Played:
+    """A NearPay that runs on loopback for one test."""
+
+    server: Server
+    sandbox: Sandbox
+    merchants: list[Merchant] = field(default_factory=list)
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.server.port}"
+
+    def connect(self, merchant: Merchant, key: str = DEMO_KEY) -> ProviderAccount:
+        credentials = {"api_key": key, "base_url": self.server.url("nearpay")}
+        return connect_account(
+            merchant=merchant, provider="nearpay", name="Till", credentials=credentials, at=NOON
+        )
+
+    def connector(self, key: str = DEMO_KEY, limits: Limits = QUICK) -> Any:
+        from providers.nearpay.client import Connector
+
+        credentials = Connector.credentials(api_key=key, base_url=self.server.url("nearpay"))
+        return Connector(credentials, hosts=frozenset({self.host}), limits=limits)
+
+
+@pytest.fixture
+def play(settings: Any) -> Iterator[Callable[..., Played]]:
+    """Start a NearPay with faults and switches of the test's choosing."""
+    running: list[Server] = []
+
+    def start(**options: Any) -> Played:
+        chosen = {"now": NOON, "transactions": 600, "terminals": 6, "seed": 7} | options
+        made = sandboxes(Options(**chosen))
+        server = Server(0, made)
+        server.__enter__()
+        running.append(server)
+        server.keep_calls = True
+        host = f"127.0.0.1:{server.port}"
+        settings.PROVIDER_HOSTS = [*settings.PROVIDER_HOSTS, host]
+        sandbox = made["nearpay"]
+        assert isinstance(sandbox, Sandbox)
+        return Played(server, sandbox)
+
+    yield start
+    for server in running:
+        server.__exit__()
+
+
+def environment(played: Played | None = None) -> dict[str, str]:
+    """For a command in another process that works on this test's database."""
+    own = {
+        **os.environ,
+        "DATABASE_URL": url_of("default"),
+        "DATABASE_OWNER_URL": url_of("owner"),
+        "BROKER_URL": settings.BROKER_URL,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
+        "ALLOWED_HOSTS": "localhost",
+    }
+    if played is not None:
+        own["PROVIDER_HOSTS"] = played.host
+    return own

@@ -1,0 +1,213 @@
+"""The one door to the network: patient, bounded, and silent about what it carries."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from providers.base.errors import NotAuthorised, Refused, Throttled, Unknown, Unreachable
+from providers.base.http import Door, Limits, allowed
+from providers.base.sandbox import Answer, Faults, Request, Server
+
+SECRET = "CANARY-KEY-1234567890"
+
+
+class Clock:
+    """Time that passes only by being slept through."""
+
+    def __init__(self) -> None:
+        self.at = 1000.0
+        self.slept: list[float] = []
+        self.lock = threading.Lock()
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=self.at)
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        with self.lock:
+            self.slept.append(seconds)
+            self.at += seconds
+
+
+class Echo:
+    """A provider that answers `{}` and keeps when it was called."""
+
+    def __init__(self, clock: Clock, rates: dict[str, float]) -> None:
+        self.faults = Faults(rates, seed=3)
+        self.clock = clock
+        self.called: list[float] = []
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def answer(self, request: Request) -> Answer:
+        return Answer(200, b"{}")
+
+
+@pytest.fixture
+def open_door() -> Any:
+    servers: list[Server] = []
+
+    def start(limits: Limits | None = None, **rates: float) -> tuple[Door, Echo, Clock]:
+        clock = Clock()
+        echo = Echo(clock, rates)
+        server = Server(0, {"echo": echo})
+        server.on_request = lambda request: echo.called.append(clock.monotonic())
+        server.__enter__()
+        servers.append(server)
+        host = f"127.0.0.1:{server.port}"
+        door = Door(
+            f"http://{host}/echo",
+            hosts=frozenset({host}),
+            headers={"api-key": SECRET},
+            clock=clock,
+            limits=limits or Limits(),
+        )
+        return door, echo, clock
+
+    yield start
+    for server in servers:
+        server.__exit__()
+
+
+class TestThrottling:
+    @pytest.mark.parametrize("fault", ["throttle", "throttle_date"])
+    @pytest.mark.parametrize("seconds", [0, 2, 25])
+    def test_waits_as_long_as_it_was_told_and_not_much_longer(
+        self, open_door: Any, fault: str, seconds: int
+    ) -> None:
+        door, echo, clock = open_door(**{fault: 1.0})
+        echo.faults.retry_after = seconds
+        with pytest.raises(Throttled):
+            door.read("/x", decode=bytes)
+        gaps = [b - a for a, b in zip(echo.called, echo.called[1:], strict=False)]
+        assert len(echo.called) == 6
+        # A date has whole seconds, so it may round by one.
+        assert all(seconds - 1 < gap <= seconds * 1.2 + 1 for gap in gaps)
+        if fault == "throttle":
+            assert min(gaps) >= seconds
+
+    def test_a_long_wait_is_handed_back_and_not_slept_through(self, open_door: Any) -> None:
+        door, echo, clock = open_door(throttle=1.0)
+        echo.faults.retry_after = 120
+        with pytest.raises(Throttled) as told:
+            door.read("/x", decode=bytes)
+        assert told.value.seconds == 120
+        assert (len(echo.called), clock.slept) == (1, [])
+
+    def test_nobody_else_calls_in_the_window(self, open_door: Any) -> None:
+        door, echo, clock = open_door(throttle=1.0)
+        echo.faults.retry_after = 10
+        for _ in range(2):
+            with pytest.raises(Throttled):
+                door.read("/x", decode=bytes)
+        gaps = [b - a for a, b in zip(echo.called, echo.called[1:], strict=False)]
+        assert min(gaps) >= 10
+
+
+class TestFailing:
+    def test_tries_six_times_with_growing_pauses(self, open_door: Any) -> None:
+        door, echo, clock = open_door(error=1.0)
+        with pytest.raises(Unreachable):
+            door.read("/x", decode=bytes)
+        assert len(echo.called) == 6
+        assert all(pause <= 0.5 * 2**n for n, pause in enumerate(clock.slept))
+
+    def test_a_call_that_changes_something_is_sent_once(self, open_door: Any) -> None:
+        for fault in ("error", "lost", "lost_before", "lost_504", "html"):
+            door, echo, clock = open_door(**{fault: 1.0})
+            with pytest.raises(Unknown):
+                door.write("POST", "/x", body={"a": 1}, decode=bytes)
+            assert (len(echo.called), clock.slept) == (1, [])
+
+    def test_a_change_that_was_never_sent_is_not_unknown(self) -> None:
+        door = Door("http://127.0.0.1:9", hosts=frozenset({"127.0.0.1:9"}), headers={})
+        with pytest.raises(Unreachable):
+            door.write("POST", "/x", decode=bytes)
+
+    def test_a_redirect_is_not_followed(self, open_door: Any) -> None:
+        door, echo, _ = open_door(redirect=1.0)
+        with pytest.raises(Refused, match="redirect"):
+            door.read("/x", decode=bytes)
+        assert len(echo.called) == 1
+
+    def test_a_slow_drip_is_cut_off(self, open_door: Any) -> None:
+        door, echo, clock = open_door(Limits(total=-1), drip=1.0)
+        with pytest.raises(Unreachable) as slow:
+            door.read("/x", decode=bytes)
+        assert slow.value.slow
+        assert len(echo.called) == 1
+
+    @pytest.mark.parametrize("fault", ["huge", "bomb"])
+    def test_a_body_without_measure_is_cut_at_the_limit(self, open_door: Any, fault: str) -> None:
+        door, echo, _ = open_door(**{fault: 1.0})
+        with pytest.raises(Refused, match="larger than 16 MiB"):
+            door.read("/x", decode=bytes)
+
+
+class TestRate:
+    def test_calls_begin_no_faster_than_agreed(self, open_door: Any) -> None:
+        door, echo, clock = open_door(Limits(per_second=4))
+        for _ in range(9):
+            door.read("/x", decode=bytes)
+        assert clock.at - 1000 == pytest.approx(2.0)
+
+
+class TestSilence:
+    @pytest.mark.parametrize("fault", ["error", "html", "reset", "short", "throttle", "redirect", "html_ok"])
+    def test_no_failure_tells_a_secret(self, open_door: Any, fault: str, caplog: Any) -> None:
+        caplog.set_level("DEBUG")
+        door, *_ = open_door(Limits(tries=2), **{fault: 1.0})
+        try:
+            door.read("/secret-path", query={"accessToken": SECRET}, decode=lambda body: 1 // 0)
+        except ZeroDivisionError:
+            pass
+        except Exception as failure:
+            assert SECRET not in repr(failure)
+            assert "secret-path" not in str(failure)
+        assert SECRET not in caplog.text
+
+
+class TestAddresses:
+    HOSTS = frozenset({"api.nearpay.io", "127.0.0.1:8001"})
+
+    @pytest.mark.parametrize(
+        "url", ["https://api.nearpay.io/v1/clients-sdk", "http://127.0.0.1:8001/nearpay"]
+    )
+    def test_of_the_provider_are_allowed(self, url: str) -> None:
+        assert allowed(url + "/", self.HOSTS) == url
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://api.nearpay.io/v1",
+            "https://evil.example/v1",
+            "https://api.nearpay.io.evil.example/v1",
+            "https://user:word@api.nearpay.io/v1",
+            "https://api.nearpay.io:8443/v1",
+            "https://api.nearpay.io:no/v1",
+            "https://api.nearpay.io/v1?x=1",
+            "https://api.nearpay.io/v1#x",
+            "http://127.0.0.1:8002/nearpay",
+            "http://169.254.169.254/",
+            "https://[::ffff:169.254.169.254]/",
+            "https://2852039166/",
+            "https://0x7f000001/",
+            "file:///etc/passwd",
+            "gopher://api.nearpay.io/",
+            "//api.nearpay.io/",
+            "",
+        ],
+    )
+    def test_of_anyone_else_are_refused(self, url: str) -> None:
+        with pytest.raises(Refused):
+            allowed(url, self.HOSTS)
+
+    def test_the_credentials_refused(self, play: Any) -> None:
+        nearpay = play()
+        with pytest.raises(NotAuthorised):
+            nearpay.connector(key="not-a-known-key").try_connection()
