@@ -11,6 +11,7 @@ from merchants.models import Branch, ProviderAccount, SyncRun, SyncStep
 from portal.api import ReadOnly
 from portal.keyset import Keys
 
+
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the schema describes it."""
 

@@ -62,7 +62,11 @@ class ConnectAccount(forms.Form):
         hidden = secret_fields(provider)
         shown = described(account) if account else {}
         defaults = dict(
-            zip(factory.credentials.__struct_fields__[::-1], factory.credentials.__struct_defaults__[::-1], strict=False)
+            zip(
+                factory.credentials.__struct_fields__[::-1],
+                factory.credentials.__struct_defaults__[::-1],
+                strict=False,
+            )
         )
         for key in factory.credentials.__struct_fields__:
             secret = key in hidden

@@ -352,7 +352,9 @@ class Bookmark(OfResource):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["account", "resource"], name="one_bookmark_per_resource")
+            models.UniqueConstraint(
+                fields=["account", "resource"], name="one_bookmark_per_resource"
+            )
         ]
 
     def __str__(self) -> str:

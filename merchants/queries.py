@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from merchants.models import (
     Bookmark,
@@ -20,6 +23,16 @@ from merchants.models import (
 from providers.base.registry import providers
 
 MAIN = "transactions"
+
+
+def member_of(request: HttpRequest) -> Membership:
+    """The membership as which a request acts; a person without one may see nothing."""
+    member: Membership | None = getattr(request, "member", None)
+    if member is None:
+        raise PermissionDenied(
+            _("You are not a member of any merchant. Ask an owner to invite you.")
+        )
+    return member
 
 
 def memberships_of(user: User) -> QuerySet[Membership]:

@@ -69,9 +69,7 @@ class NotActive(Exception):
 
 
 def _branch_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:
-    found = BranchIdentity.objects.filter(
-        account=account, ref__in=refs, content_hash__isnull=False
-    )
+    found = BranchIdentity.objects.filter(account=account, ref__in=refs, content_hash__isnull=False)
     return {ref: bytes(digest) for ref, digest in found.values_list("ref", "content_hash")}
 
 
@@ -269,9 +267,7 @@ class _Run:
             step.stored += stored.inserted
             step.changed += stored.changed
             step.set_aside += len(reading.rejected)
-            step.unchanged += (
-                len(items) - len(reading.rejected) - stored.inserted - stored.changed
-            )
+            step.unchanged += len(items) - len(reading.rejected) - stored.inserted - stored.changed
             for name, count in reading.surprises.items():
                 step.surprises[name] = step.surprises.get(name, 0) + count
             if last is not None:
@@ -280,9 +276,7 @@ class _Run:
             SyncRun.objects.filter(pk=self.run.pk).update(heartbeat_at=at)
         self.progress(step)
 
-    def _finish_step(
-        self, resource: Resource, step: SyncStep, last: Batch, at: datetime
-    ) -> None:
+    def _finish_step(self, resource: Resource, step: SyncStep, last: Batch, at: datetime) -> None:
         step.state, step.finished_at = SyncStep.State.DONE, at
         if last.complete_to is None and not last.whole:
             return

@@ -20,12 +20,26 @@ from merchants.actions import accounts as actions
 from merchants.actions.hints import note_hint
 from merchants.forms import ConnectAccount
 from merchants.middleware import CHOSEN
-from merchants.models import ProviderAccount, SyncRun
+from merchants.models import Branch, Membership, ProviderAccount, SyncRun
+from merchants.queries import member_of
 from portal import htmx
 from providers.base.errors import ProviderFailure
 from providers.base.registry import providers
 
 SHOWN_RUNS, SHOWN_SET_ASIDE = 10, 50
+
+
+def manager_of(request: HttpRequest) -> Membership:
+    """The member, who must be allowed to manage accounts."""
+    member = member_of(request)
+    if not member.may_see_accounts:
+        raise PermissionDenied(_("Only owners and admins may manage accounts."))
+    return member
+
+
+def own_account(request: HttpRequest, pk: int) -> ProviderAccount:
+    """The account, 404 for whoever may not see it."""
+    return get_object_or_404(queries.accounts_for(member_of(request)), pk=pk)
 
 
 @login_required
@@ -46,31 +60,14 @@ def branches(request: HttpRequest) -> HttpResponse:
     return htmx.page(request, "merchants/branches.html", {"branches": found[:500]}, fragment="rows")
 
 
-@login_required
-@require_GET
-def branch(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(queries.branches_with_identities(member_of(request)), pk=pk)
+def own_branch(request: HttpRequest, pk: int) -> Branch:
+    """The branch, 404 for whoever may not see it."""
+    return get_object_or_404(queries.branches_with_identities(member_of(request)), pk=pk)
+
+
+@htmx.object_view(own_branch, "GET", "HEAD")
+def branch(request: HttpRequest, found: Branch) -> HttpResponse:
     return htmx.page(request, "merchants/branch.html", {"branch": found})
-
-
-def member_of(request: HttpRequest) -> Any:
-    """The membership as which this request acts; a person without one may see nothing."""
-    member = request.member  # type: ignore[attr-defined]
-    if member is None:
-        raise PermissionDenied(_("You are not a member of any merchant. Ask an owner to invite you."))
-    return member
-
-
-def manager_of(request: HttpRequest) -> Any:
-    member = member_of(request)
-    if not member.may_see_accounts:
-        raise PermissionDenied(_("Only owners and admins may manage accounts."))
-    return member
-
-
-def own_account(request: HttpRequest, pk: int) -> ProviderAccount:
-    """The account, 404 for whoever may not see it."""
-    return get_object_or_404(queries.accounts_for(member_of(request)), pk=pk)
 
 
 @login_required
@@ -84,24 +81,23 @@ def accounts(request: HttpRequest) -> HttpResponse:
     return htmx.page(request, "merchants/accounts.html", context)
 
 
-@login_required
-@require_GET
-def account(request: HttpRequest, pk: int) -> HttpResponse:
-    found = own_account(request, pk)
+@htmx.object_view(own_account, "GET", "HEAD")
+def account(request: HttpRequest, found: ProviderAccount) -> HttpResponse:
     return htmx.page(request, "merchants/account.html", _health(request, found))
 
 
-@login_required
-@require_GET
-def progress(request: HttpRequest, pk: int) -> HttpResponse:
+@htmx.object_view(own_account, "GET", "HEAD")
+def progress(request: HttpRequest, found: ProviderAccount) -> HttpResponse:
     """What the account's page asks for while a run is under way."""
-    context = _health(request, own_account(request, pk))
+    context = _health(request, found)
     return htmx.page(request, "merchants/account.html", context, fragment="live")
 
 
 def _health(request: HttpRequest, found: ProviderAccount) -> dict[str, Any]:
     member = member_of(request)
-    runs = list(queries.runs_for(member).filter(account=found).order_by("-started_at", "-pk")[:SHOWN_RUNS])
+    runs = list(
+        queries.runs_for(member).filter(account=found).order_by("-started_at", "-pk")[:SHOWN_RUNS]
+    )
     running = next((run for run in runs if run.state == SyncRun.State.RUNNING), None)
     aside = queries.set_aside_for(member).filter(account=found).order_by("-first_seen_at", "-pk")
     return {
@@ -151,11 +147,9 @@ def _try(provider: str, credentials: dict[str, str]) -> dict[str, Any]:
     return {"works": True}
 
 
-@login_required
-@require_http_methods(["GET", "POST"])
-def edit_account(request: HttpRequest, pk: int) -> HttpResponse:
+@htmx.object_view(own_account, "GET", "HEAD", "POST")
+def edit_account(request: HttpRequest, found: ProviderAccount) -> HttpResponse:
     """Another name, or new credentials; a secret that is left empty stays."""
-    found = own_account(request, pk)
     if found.state == ProviderAccount.State.REMOVED:
         raise Http404
     form = ConnectAccount(
@@ -169,38 +163,33 @@ def edit_account(request: HttpRequest, pk: int) -> HttpResponse:
         except actions.AlreadyConnected:
             form.add_error(None, _("These credentials are connected already."))
         else:
-            return redirect("merchants:account", pk=pk)
+            return redirect("merchants:account", pk=found.pk)
     context = {"form": form, "account": found, "title": found.title}
     return htmx.page(request, "merchants/connect.html", context, status=422 if form.errors else 200)
 
 
-@login_required
-@require_POST
-def sync_now(request: HttpRequest, pk: int) -> HttpResponse:
-    actions.ask_for_sync(account=own_account(request, pk), by=member_of(request), at=now())
+@htmx.object_view(own_account, "POST")
+def sync_now(request: HttpRequest, found: ProviderAccount) -> HttpResponse:
+    actions.ask_for_sync(account=found, by=member_of(request), at=now())
     messages.info(request, _("The sync starts as soon as a worker is free."))
-    return htmx.done(request, event="sync-asked", otherwise="merchants:account", pk=pk)
+    return htmx.done(request, event="sync-asked", otherwise="merchants:account", pk=found.pk)
 
 
-@login_required
-@require_POST
-def pause(request: HttpRequest, pk: int) -> HttpResponse:
-    actions.pause_account(account=own_account(request, pk))
-    return redirect("merchants:account", pk=pk)
+@htmx.object_view(own_account, "POST")
+def pause(request: HttpRequest, found: ProviderAccount) -> HttpResponse:
+    actions.pause_account(account=found)
+    return redirect("merchants:account", pk=found.pk)
 
 
-@login_required
-@require_POST
-def resume(request: HttpRequest, pk: int) -> HttpResponse:
-    actions.resume_account(account=own_account(request, pk), at=now())
-    return redirect("merchants:account", pk=pk)
+@htmx.object_view(own_account, "POST")
+def resume(request: HttpRequest, found: ProviderAccount) -> HttpResponse:
+    actions.resume_account(account=found, at=now())
+    return redirect("merchants:account", pk=found.pk)
 
 
-@login_required
-@require_http_methods(["GET", "POST"])
-def remove_account(request: HttpRequest, pk: int) -> HttpResponse:
+@htmx.object_view(own_account, "GET", "HEAD", "POST")
+def remove_account(request: HttpRequest, found: ProviderAccount) -> HttpResponse:
     """Ask first, and say what stays; then forget the credentials."""
-    found = own_account(request, pk)
     if request.method == "POST":
         actions.remove_account(account=found)
         return redirect("merchants:accounts")

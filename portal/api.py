@@ -97,6 +97,14 @@ class ReadOnly(ReadOnlyModelViewSet[Any]):
     lookup_value_regex = "[0-9]{1,18}"
     pagination_class = Cursor
 
+    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """An object that is not theirs is a 404 on every verb, before the verb is looked at."""
+        if self.lookup_field in self.kwargs:
+            self.get_object()
+        raise exceptions.MethodNotAllowed(str(request.method))
+
+    options = http_method_not_allowed
+
     def get_queryset(self) -> QuerySet[Any]:
         if getattr(self, "swagger_fake_view", False):
             return self._model().objects.none()

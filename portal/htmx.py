@@ -1,10 +1,37 @@
 """The ways a view answers: a page or its fragment, or «done»."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
+
+O = TypeVar("O")
+
+
+def object_view(
+    load: Callable[[HttpRequest, int], O], *methods: str
+) -> Callable[[Callable[[HttpRequest, O], HttpResponse]], Callable[..., HttpResponse]]:
+    """A view of one object: load it first (404 where it is not theirs), then look at the verb.
+
+    In this order an outsider gets the same 404 on every verb, and learns nothing from a 405.
+    """
+
+    def decorate(view: Callable[[HttpRequest, O], HttpResponse]) -> Callable[..., HttpResponse]:
+        @login_required
+        @wraps(view)
+        def answer(request: HttpRequest, pk: int) -> HttpResponse:
+            found = load(request, pk)
+            if request.method not in methods:
+                return HttpResponseNotAllowed(methods)
+            return view(request, found)
+
+        return answer
+
+    return decorate
 
 
 def page(

@@ -36,7 +36,9 @@ class Slice(Generic[M]):
     previous: str | None
 
 
-def cut(queryset: QuerySet[M], keys: Keys, *, size: int, cursor: str | None, scope: str) -> Slice[M]:
+def cut(
+    queryset: QuerySet[M], keys: Keys, *, size: int, cursor: str | None, scope: str
+) -> Slice[M]:
     """The rows at a cursor of the list that `scope` names (its address and filters).
 
     Raises InvalidCursor.

@@ -5,8 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
 from django.views.decorators.http import require_GET
 
-from merchants.queries import branches_for, freshness_of
-from merchants.views import member_of
+from merchants.queries import branches_for, freshness_of, member_of
 from portal import htmx
 from reports import queries
 from transactions.queries import transactions_for

@@ -14,7 +14,7 @@ from providers.base.records import ReconciliationRecord, SchemeTotals
 from providers.base.registry import providers
 from settlements.models import SchemeTotal
 from terminals.actions import ensure_terminals
-from terminals.models import Terminal
+from terminals.queries import terminals_by_tid
 
 SIDES = ("purchase", "purchase_reversal", "refund", "refund_reversal", "total")
 COLUMNS = (
@@ -38,8 +38,7 @@ def store_reconciliations(
     latest = {record.ref: (item, record) for item, record in records}
     ensure_terminals(account, {r.tid: None for _, r in latest.values() if r.tid}, at)
     tids = [r.tid for _, r in latest.values() if r.tid]
-    own = Terminal.objects.filter(account=account, tid__in=tids).select_related("branch")
-    terminals = {terminal.tid: terminal for terminal in own}
+    terminals = terminals_by_tid(account, tids)
     fallback = Branch(zone=providers()[account.provider].default_zone)
     rows = []
     for item, r in latest.values():

@@ -5,11 +5,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
-from merchants.queries import branches_for
+from merchants.queries import branches_for, member_of
 from portal import htmx, keyset
 from portal.api import scope
 from settlements import queries
 from settlements.api import ReconciliationFilter
+from settlements.models import Reconciliation
 
 PAGE = 50
 ORDER = keyset.Keys("occurred_at")
@@ -19,7 +20,7 @@ ORDER = keyset.Keys("occurred_at")
 @require_GET
 def list_(request: HttpRequest) -> HttpResponse:
     """Closes, newest first."""
-    member = request.member  # type: ignore[attr-defined]
+    member = member_of(request)
     chosen = ReconciliationFilter(request.GET, queries.reconciliations_for(member))
     try:
         page = keyset.cut(
@@ -27,15 +28,21 @@ def list_(request: HttpRequest) -> HttpResponse:
         )
     except keyset.InvalidCursor as problem:
         return HttpResponseBadRequest(str(problem))
-    context = {"page": page, "filter": chosen, "branches": branches_for(member).order_by("name", "pk")}
+    context = {
+        "page": page,
+        "filter": chosen,
+        "branches": branches_for(member).order_by("name", "pk"),
+    }
     return htmx.page(request, "settlements/list.html", context, fragment="rows")
 
 
-@login_required
-@require_GET
-def detail(request: HttpRequest, pk: int) -> HttpResponse:
-    member = request.member  # type: ignore[attr-defined]
-    found = get_object_or_404(queries.reconciliations_for(member), pk=pk)
+def own_reconciliation(request: HttpRequest, pk: int) -> Reconciliation:
+    """The reconciliation, 404 for whoever may not see it."""
+    return get_object_or_404(queries.reconciliations_for(member_of(request)), pk=pk)
+
+
+@htmx.object_view(own_reconciliation, "GET", "HEAD")
+def detail(request: HttpRequest, found: Reconciliation) -> HttpResponse:
     context = {
         "reconciliation": found,
         "schemes": queries.schemes_of(found),

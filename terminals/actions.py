@@ -79,7 +79,8 @@ def store_terminal_users(
     latest = {record.ref: record for record in records}
     columns = ("account_id", "ref", "merchant_id", "name", "mobile", "email", "learned_at")
     known = {
-        person.ref: person for person in TerminalUser.objects.filter(account=account, ref__in=latest)
+        person.ref: person
+        for person in TerminalUser.objects.filter(account=account, ref__in=latest)
     }
     rows = [
         (account.pk, ref, account.merchant_id, r.name or UNNAMED, r.mobile, r.email, at)
@@ -112,7 +113,9 @@ def ensure_terminal_users(
     latest = {record.ref: record for record in records}
     people = TerminalUser.objects.filter(account=account, ref__in=latest)
     known = dict(people.values_list("ref", "pk"))
-    return known | store_terminal_users(account, [r for r in latest.values() if r.ref not in known], at)
+    return known | store_terminal_users(
+        account, [r for r in latest.values() if r.ref not in known], at
+    )
 
 
 def ensure_terminals(

@@ -35,6 +35,12 @@ def terminals_by_ref(account: ProviderAccount, refs: Sequence[str]) -> dict[str,
     return {terminal.ref: terminal for terminal in found if terminal.ref}
 
 
+def terminals_by_tid(account: ProviderAccount, tids: Sequence[str]) -> dict[str, Terminal]:
+    """An account's terminals by their ids, with their branches."""
+    found = Terminal.objects.filter(account=account, tid__in=tids).select_related("branch")
+    return {terminal.tid: terminal for terminal in found}
+
+
 def stored_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:
     """The content hashes of those of some terminals that are stored."""
     found = Terminal.objects.filter(account=account, ref__in=refs, content_hash__isnull=False)

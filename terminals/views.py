@@ -5,11 +5,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
-from merchants.queries import branches_for
+from merchants.queries import branches_for, member_of
 from portal import htmx, keyset
 from portal.api import scope
 from terminals import queries
 from terminals.api import TerminalFilter
+from terminals.models import Terminal
 
 PAGE = 50
 ORDER = keyset.Keys("tid", descending=False)
@@ -19,7 +20,7 @@ ORDER = keyset.Keys("tid", descending=False)
 @require_GET
 def list_(request: HttpRequest) -> HttpResponse:
     """The fleet, by terminal id."""
-    member = request.member  # type: ignore[attr-defined]
+    member = member_of(request)
     chosen = TerminalFilter(request.GET, queries.terminals_for(member))
     try:
         page = keyset.cut(
@@ -27,14 +28,20 @@ def list_(request: HttpRequest) -> HttpResponse:
         )
     except keyset.InvalidCursor as problem:
         return HttpResponseBadRequest(str(problem))
-    context = {"page": page, "filter": chosen, "branches": branches_for(member).order_by("name", "pk")}
+    context = {
+        "page": page,
+        "filter": chosen,
+        "branches": branches_for(member).order_by("name", "pk"),
+    }
     return htmx.page(request, "terminals/list.html", context, fragment="rows")
 
 
-@login_required
-@require_GET
-def detail(request: HttpRequest, pk: int) -> HttpResponse:
-    member = request.member  # type: ignore[attr-defined]
-    terminal = get_object_or_404(queries.terminals_for(member), pk=pk)
+def own_terminal(request: HttpRequest, pk: int) -> Terminal:
+    """The terminal, 404 for whoever may not see it."""
+    return get_object_or_404(queries.terminals_for(member_of(request)), pk=pk)
+
+
+@htmx.object_view(own_terminal, "GET", "HEAD")
+def detail(request: HttpRequest, terminal: Terminal) -> HttpResponse:
     devices = terminal.devices.order_by("-last_seen_at", "-pk")[:1]
     return htmx.page(request, "terminals/detail.html", {"terminal": terminal, "devices": devices})

@@ -50,9 +50,12 @@ def _wall() -> Iterator[None]:
     connect = socket.socket.connect
 
     def only_loopback(self: socket.socket, address: Any) -> None:
-        if self.family != socket.AF_UNIX and not ipaddress.ip_address(
-            socket.gethostbyname(address[0]) if address[0] == "localhost" else address[0]
-        ).is_loopback:
+        if (
+            self.family != socket.AF_UNIX
+            and not ipaddress.ip_address(
+                socket.gethostbyname(address[0]) if address[0] == "localhost" else address[0]
+            ).is_loopback
+        ):
             raise AssertionError("A test tried to reach another machine.")
         connect(self, address)
 

@@ -19,7 +19,7 @@ from terminals.actions import (
     ensure_terminals,
     note_seen,
 )
-from terminals.queries import terminals_by_ref
+from terminals.queries import terminals_by_ref, terminals_by_tid
 from transactions import receipts
 from transactions.models import Receipt
 
@@ -82,7 +82,9 @@ def _rows(
     }
     terminals = ensure_terminals(account, at_branch, at)
     people = ensure_terminal_users(account, [r.user for r in records if r.user], at)
-    met = [(r.device, terminals[r.terminal.tid] if r.terminal else None) for r in records if r.device]
+    met = [
+        (r.device, terminals[r.terminal.tid] if r.terminal else None) for r in records if r.device
+    ]
     devices = ensure_devices(account, met, at)
     rows = []
     for r in records:
@@ -131,15 +133,16 @@ def store_sessions(
     latest = {record.ref: (item, record) for item, record in records}
     refs = [r.terminal_ref for _, r in latest.values() if r.terminal_ref]
     by_ref = terminals_by_ref(account, refs)
-    tids = {r.tid: None for _, r in latest.values() if r.tid}
-    by_tid = ensure_terminals(account, tids, at)
+    tids: dict[str, int | None] = {r.tid: None for _, r in latest.values() if r.tid}
+    ensure_terminals(account, tids, at)
+    by_tid = terminals_by_tid(account, list(tids))
     rows = []
     for item, r in latest.values():
-        terminal = by_ref.get(r.terminal_ref or "")
+        terminal = by_ref.get(r.terminal_ref or "") or by_tid.get(r.tid or "")
         rows.append(
             (
                 account.pk, r.ref, account.merchant_id, terminal.branch_id if terminal else None,
-                terminal.pk if terminal else by_tid.get(r.tid or ""), r.kind, r.status,
+                terminal.pk if terminal else None, r.kind, r.status,
                 r.provider_status, r.amount.minor, r.amount.currency, r.reference,
                 r.transaction_ref, r.created_at, r.expires_at, item.digest, r.version_at, at,
             )

@@ -121,9 +121,7 @@ class Transaction(models.Model):
                 condition=Q(approval_code__isnull=False),
                 name="txn_by_approval_code",
             ),
-            models.Index(
-                "merchant", "pan_last4", F("occurred_at").desc(), name="txn_by_last_four"
-            ),
+            models.Index("merchant", "pan_last4", F("occurred_at").desc(), name="txn_by_last_four"),
             models.Index("merchant", "amount_minor", F("occurred_at").desc(), name="txn_by_amount"),
             models.Index(
                 fields=["merchant", "reference"],

@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
-from merchants.queries import branches_for, freshness_of
+from merchants.queries import branches_for, freshness_of, member_of
 from portal import htmx, keyset
 from portal.api import scope
 from providers.base.registry import words
@@ -23,7 +23,7 @@ ORDER = keyset.Keys("occurred_at")
 @require_GET
 def list_(request: HttpRequest) -> HttpResponse:
     """Transactions, newest first, narrowed by what stands in the address."""
-    member = request.member  # type: ignore[attr-defined]
+    member = member_of(request)
     chosen = TransactionFilter(request.GET, queries.transactions_for(member))
     try:
         page = keyset.cut(
@@ -39,11 +39,15 @@ def list_(request: HttpRequest) -> HttpResponse:
     return htmx.page(request, "transactions/list.html", context, fragment="rows")
 
 
-@login_required
-@require_GET
-def detail(request: HttpRequest, pk: int) -> HttpResponse:
-    member = request.member  # type: ignore[attr-defined]
-    found = get_object_or_404(queries.transactions_for(member).select_related("device"), pk=pk)
+def own_transaction(request: HttpRequest, pk: int) -> Transaction:
+    """The transaction, 404 for whoever may not see it."""
+    return get_object_or_404(
+        queries.transactions_for(member_of(request)).select_related("device"), pk=pk
+    )
+
+
+@htmx.object_view(own_transaction, "GET", "HEAD")
+def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
     receipts = [
         {"kind": each.kind, "number": each.position + 1, "printed": unpack(each)}
         for each in queries.receipts_of(found)
@@ -53,7 +57,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "receipts": receipts,
         "reason": _reason(found),
         "zone": found.branch.zone if found.branch else None,
-        "sees_personal": member.sees_personal,
+        "sees_personal": member_of(request).sees_personal,
     }
     return htmx.page(request, "transactions/detail.html", context)
 

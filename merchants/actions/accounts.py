@@ -102,7 +102,9 @@ def check_credentials(provider: str, credentials: dict[str, str]) -> msgspec.Str
     try:
         checked = msgspec.convert(given, factory.credentials)
     except msgspec.ValidationError as problem:
-        field = next((key for key in known if f"`{key}`" in str(problem) or f"$.{key}" in str(problem)), "")
+        field = next(
+            (key for key in known if f"`{key}`" in str(problem) or f"$.{key}" in str(problem)), ""
+        )
         raise InvalidCredentials("This value is missing or too short.", field) from None
     base_url = getattr(checked, "base_url", None)
     if base_url is not None:

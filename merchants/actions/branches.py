@@ -64,9 +64,7 @@ def _rename(before: BranchIdentity, record: BranchRecord) -> None:
     own.filter(name_ar=before.name_ar or "").update(name_ar=record.name_ar or "")
 
 
-def ensure_branches(
-    account: ProviderAccount, records: Iterable[BranchRecord]
-) -> dict[str, Branch]:
+def ensure_branches(account: ProviderAccount, records: Iterable[BranchRecord]) -> dict[str, Branch]:
     """The branches of some refs; those not known yet are made, and filled in when listed."""
     wanted = {record.ref: record for record in records}
     found = _by_ref(account, wanted)

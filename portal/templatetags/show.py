@@ -107,7 +107,9 @@ def money(minor: int | None, currency: str, *, unit: bool = True) -> SafeString:
 
     whole, fraction = _split(minor, Currency(currency).exponent or 0)
     digits = format_html('<bdi dir="ltr" class="money">{}<i>{}</i></bdi>', whole, fraction)
-    return format_html('{} <span class="unit">{}</span>', digits, _unit(currency)) if unit else digits
+    return (
+        format_html('{} <span class="unit">{}</span>', digits, _unit(currency)) if unit else digits
+    )
 
 
 def _unit(currency: str) -> str:

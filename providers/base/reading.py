@@ -132,7 +132,9 @@ def refuse_long(record: object, path: str = "$") -> None:
         value = getattr(record, name)
         if isinstance(value, str):
             if len(value) > LONGEST_FIELD:
-                raise Unreadable(f"A text is longer than {LONGEST_FIELD} characters.", f"{path}.{name}")
+                raise Unreadable(
+                    f"A text is longer than {LONGEST_FIELD} characters.", f"{path}.{name}"
+                )
         elif isinstance(value, msgspec.Struct):
             refuse_long(value, f"{path}.{name}")
         elif isinstance(value, tuple):

@@ -33,7 +33,14 @@ def acme(committed: None) -> Merchant:
 
 
 def start_sync(nearpay: Played, account: ProviderAccount) -> "subprocess.Popen[bytes]":
-    words = [sys.executable, str(ROOT / "manage.py"), "sync", "--account", str(account.pk), "--json"]
+    words = [
+        sys.executable,
+        str(ROOT / "manage.py"),
+        "sync",
+        "--account",
+        str(account.pk),
+        "--json",
+    ]
     return subprocess.Popen(
         words, env=environment(nearpay), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -153,7 +160,9 @@ class TestManyAtOnce:
         for thread in threads:
             thread.join()
         assert SyncRun.objects.count() == 3
-        fetched = sum(SyncStep.objects.filter(resource="transactions").values_list("fetched", flat=True))
+        fetched = sum(
+            SyncStep.objects.filter(resource="transactions").values_list("fetched", flat=True)
+        )
         assert fetched > 1.5 * len(nearpay.sandbox.ledger())
         # Sorted writes still leave every row once.
         whole(nearpay, account)

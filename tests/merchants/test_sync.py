@@ -31,7 +31,10 @@ pytestmark = pytest.mark.django_db
 def ledger_of(account: ProviderAccount) -> dict[str, tuple[int, str]]:
     """What the portal believes, in the form of the sandbox's own ledger."""
     own = Transaction.objects.filter(account=account)
-    return {ref: (minor, status) for ref, minor, status in own.values_list("ref", "amount_minor", "status")}
+    return {
+        ref: (minor, status)
+        for ref, minor, status in own.values_list("ref", "amount_minor", "status")
+    }
 
 
 def step(run: SyncRun, resource: str = "transactions") -> SyncStep:
@@ -59,10 +62,17 @@ class TestFirstSync:
         assert len(truth) > 1000
         world = nearpay.sandbox.world
         assert Branch.objects.filter(merchant=merchant).count() == len(world.branches)
-        assert set(Terminal.objects.values_list("tid", "ref")) == {(t.tid, t.id) for t in world.terminals}
-        held = {t.tid: t.terminal_user.ref if t.terminal_user else None for t in Terminal.objects.select_related("terminal_user")}
+        assert set(Terminal.objects.values_list("tid", "ref")) == {
+            (t.tid, t.id) for t in world.terminals
+        }
+        held = {
+            t.tid: t.terminal_user.ref if t.terminal_user else None
+            for t in Terminal.objects.select_related("terminal_user")
+        }
         moment = int(NOON.timestamp() * 1000)
-        assert held == {t.tid: h.id if (h := world.holder(t, moment)) else None for t in world.terminals}
+        assert held == {
+            t.tid: h.id if (h := world.holder(t, moment)) else None for t in world.terminals
+        }
         closes = [c for c in world.closes if c.at <= NOON]
         assert Reconciliation.objects.count() == len(closes)
         assert SchemeTotal.objects.count() == 10 * len(closes)
@@ -83,12 +93,18 @@ class TestFirstSync:
         assert reversed_ is not None
         assert reversed_.captured_minor == 0
         assert reversed_.authorised_minor == reversed_.amount_minor
-        slips = list(Receipt.objects.filter(transaction=reversed_).order_by("position").select_related("dictionary"))
+        slips = list(
+            Receipt.objects.filter(transaction=reversed_)
+            .order_by("position")
+            .select_related("dictionary")
+        )
         assert [unpack(slip)["type"] for slip in slips] == ["purchase", "reversal"]
         single = Transaction.objects.exclude(status="REVERSED").annotate(n=Count("receipts"))
         assert set(single.values_list("n", flat=True)) == {1}
 
-    def test_receipts_keep_what_was_printed_and_nothing_secret(self, play: Any, merchant: Any) -> None:
+    def test_receipts_keep_what_was_printed_and_nothing_secret(
+        self, play: Any, merchant: Any
+    ) -> None:
         nearpay = play()
         run_sync(nearpay.connect(merchant).pk, limits=QUICK)
         slip = Receipt.objects.select_related("dictionary", "transaction").order_by("pk")[0]
@@ -209,14 +225,18 @@ class TestShapes:
         ],
         ids=lambda chosen: "-".join(f"{k}={v}" for k, v in chosen.items()),
     )
-    def test_every_shape_is_understood(self, play: Any, merchant: Any, switches: dict[str, str]) -> None:
+    def test_every_shape_is_understood(
+        self, play: Any, merchant: Any, switches: dict[str, str]
+    ) -> None:
         nearpay = play(transactions=900, switches=switches)
         account = nearpay.connect(merchant)
         converge(account)
         nearpay.sandbox.clock.move(timedelta(hours=4))
         converge(account)
         assert ledger_of(account) == nearpay.sandbox.ledger()
-        sessions = [s for s in nearpay.sandbox.world.sessions if s.created_at <= nearpay.sandbox.now()]
+        sessions = [
+            s for s in nearpay.sandbox.world.sessions if s.created_at <= nearpay.sandbox.now()
+        ]
         assert Session.objects.filter(account=account).count() == len(sessions)
 
     def test_an_unsorted_list_is_read_whole_and_says_so(self, play: Any, merchant: Any) -> None:
@@ -316,7 +336,9 @@ class TestFaults:
         run_sync(account.pk, Ask(deep=True), limits=QUICK)
         assert ledger_of(account) == nearpay.sandbox.ledger()
 
-    @pytest.mark.parametrize(("fault", "why"), [("missing", "missing"), ("bad_money", "amount"), ("nul", "NUL")])
+    @pytest.mark.parametrize(
+        ("fault", "why"), [("missing", "missing"), ("bad_money", "amount"), ("nul", "NUL")]
+    )
     def test_an_item_that_cannot_be_read_is_set_aside_and_the_rest_goes_on(
         self, play: Any, merchant: Any, fault: str, why: str
     ) -> None:
@@ -357,12 +379,15 @@ class TestFaults:
         run = run_sync(account.pk, limits=QUICK)
         assert ledger_of(account) == nearpay.sandbox.ledger()
         assert step(run).surprises["loyalty_tier"] == nearpay.sandbox.faults.struck["extra"] - sum(
-            other.surprises.get("loyalty_tier", 0) for other in run.steps.exclude(resource="transactions")
+            other.surprises.get("loyalty_tier", 0)
+            for other in run.steps.exclude(resource="transactions")
         )
 
     @pytest.mark.prove
     def test_everything_at_once(self, play: Any, merchant: Any) -> None:
-        rates = dict.fromkeys(("throttle", "error", "html", "reset", "truncate", "short", "html_ok"), 0.05)
+        rates = dict.fromkeys(
+            ("throttle", "error", "html", "reset", "truncate", "short", "html_ok"), 0.05
+        )
         nearpay = play(transactions=8000, faults=rates | {"repeat": 0.02, "extra": 0.1})
         nearpay.sandbox.faults.retry_after = 0
         account = nearpay.connect(merchant)
@@ -392,7 +417,9 @@ class TestAccountState:
             run_sync(account.pk, limits=QUICK)
         assert len(nearpay.server.calls) == calls
 
-    def test_a_failing_provider_is_left_alone_for_longer_each_time(self, play: Any, merchant: Any) -> None:
+    def test_a_failing_provider_is_left_alone_for_longer_each_time(
+        self, play: Any, merchant: Any
+    ) -> None:
         nearpay = play(faults={"error": 1.0})
         account = nearpay.connect(merchant)
         from dataclasses import replace
@@ -420,7 +447,9 @@ class TestAccountState:
         assert not Gap.objects.exists()
         assert ledger_of(account) == nearpay.sandbox.ledger()
 
-    def test_a_person_seen_first_in_a_transaction_is_not_lost(self, play: Any, merchant: Any) -> None:
+    def test_a_person_seen_first_in_a_transaction_is_not_lost(
+        self, play: Any, merchant: Any
+    ) -> None:
         nearpay = play()
         account = nearpay.connect(merchant)
         run_sync(account.pk, Ask(only=frozenset({"transactions"})), limits=QUICK)

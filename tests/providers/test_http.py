@@ -158,7 +158,9 @@ class TestRate:
 
 
 class TestSilence:
-    @pytest.mark.parametrize("fault", ["error", "html", "reset", "short", "throttle", "redirect", "html_ok"])
+    @pytest.mark.parametrize(
+        "fault", ["error", "html", "reset", "short", "throttle", "redirect", "html_ok"]
+    )
     def test_no_failure_tells_a_secret(self, open_door: Any, fault: str, caplog: Any) -> None:
         caplog.set_level("DEBUG")
         door, *_ = open_door(Limits(tries=2), **{fault: 1.0})

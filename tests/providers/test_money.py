@@ -21,7 +21,9 @@ class TestMinorText:
     def test_is_taken_as_minor_units(self, value: str, minor: int) -> None:
         assert Money.from_minor_text(value, "SAR").minor == minor
 
-    @pytest.mark.parametrize("value", ["100.00", "-5", "", " 5", "5\n", "١٠٠", "1e3", "1,000", "0x10", 100, None])
+    @pytest.mark.parametrize(
+        "value", ["100.00", "-5", "", " 5", "5\n", "١٠٠", "1e3", "1,000", "0x10", 100, None]
+    )
     def test_anything_else_is_refused(self, value: object) -> None:
         with pytest.raises(NotMoney):
             Money.from_minor_text(value, "SAR")
@@ -72,7 +74,9 @@ class TestMajorText:
             ("5.00", "sar"),
         ],
     )
-    def test_anything_else_is_refused_without_repeating_it(self, value: object, currency: str) -> None:
+    def test_anything_else_is_refused_without_repeating_it(
+        self, value: object, currency: str
+    ) -> None:
         with pytest.raises(NotMoney) as refused:
             Money.from_major_text(value, currency)
         assert "1e3" not in str(refused.value)

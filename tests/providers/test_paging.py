@@ -50,7 +50,10 @@ class Provider:
         if self.order == "oldest":
             return sorted(self.rows, key=at)
         if self.order == "ties":
-            return sorted(self.rows, key=lambda item: (-int(at(item).timestamp() // 3600), self.random.random()))
+            return sorted(
+                self.rows,
+                key=lambda item: (-int(at(item).timestamp() // 3600), self.random.random()),
+            )
         return sorted(self.rows, key=lambda item: hash((item.ref, 3)))
 
 
@@ -139,7 +142,10 @@ class TestPeriod:
 
         class ByTerminal(Provider):
             def _sorted(self) -> list[Item]:
-                return sorted(self.rows, key=lambda item: (item.ref and int(item.ref[1:]) // 1000, -item.at.timestamp()))  # type: ignore[union-attr]
+                return sorted(
+                    self.rows,
+                    key=lambda item: (item.ref and int(item.ref[1:]) // 1000, -item.at.timestamp()),
+                )  # type: ignore[union-attr]
 
         since = START + timedelta(minutes=60 * 350)
         refs, _ = read(ByTerminal(rows), since=since)
@@ -179,7 +185,9 @@ class TestCircles:
             return Page(number, page.items, page.total, page.at, wrong)
 
         batches = list(walk(fetch, since=None, fetchers=1))
-        assert {item.ref for batch in batches for item in batch.items} == {f"r{i}" for i in range(50)}
+        assert {item.ref for batch in batches for item in batch.items} == {
+            f"r{i}" for i in range(50)
+        }
 
     def test_the_fetchers_stop_when_the_reader_does(self) -> None:
         provider = Provider([row(i, i) for i in range(500)])

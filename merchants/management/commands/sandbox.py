@@ -90,6 +90,5 @@ def _since(folder: str | None) -> datetime | None:
     path = Path(folder) / "since"
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-
         path.write_text((datetime.now(UTC) - timedelta(days=90)).isoformat())
     return datetime.fromisoformat(path.read_text())

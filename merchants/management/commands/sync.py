@@ -34,7 +34,9 @@ class Command(BaseCommand):
             own = ProviderAccount.objects.filter(pk=options["account"])
         accounts = list(own.order_by("pk"))
         if not accounts:
-            raise CommandError("There is no such account." if options["account"] else "No account is connected.")
+            raise CommandError(
+                "There is no such account." if options["account"] else "No account is connected."
+            )
         told, failed = [], False
         for account in accounts:
             found = self._sync(account, ask, quiet=options["json"])

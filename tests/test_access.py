@@ -1,0 +1,306 @@
+"""Every address of the resolver, classed: no one sees or changes what is not theirs.
+
+A new address without a class fails here.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from merchants.actions.accounts import webhook_secret
+from merchants.models import Membership, ProviderAccount, SyncRun
+from merchants.sync import run_sync
+from providers.nearpay.sandbox import DEMO_KEY, OTHER_KEY
+from settlements.models import Reconciliation
+from terminals.models import Terminal, TerminalUser
+from tests.conftest import QUICK, Played
+from transactions.models import Session, Transaction
+
+pytestmark = pytest.mark.django_db
+VERBS = ("get", "post", "put", "patch", "delete", "head", "options")
+
+# Open to everybody, and why.
+PUBLIC = {
+    "sign-in": "whoever signs in is not signed in yet",
+    "sign-out": "ends a session; without one there is nothing to end",
+    "set-password": "reached by a one-time link, whose token is the right to it",
+    "language": "sets a cookie of one's own",
+    "alive": "says that the process answers, and nothing of anybody's rows",
+    "merchants:hook": "a provider calls it; the address is the secret, tried below",
+    "api-schema": "describes the API, holds no rows",
+    "api-docs": "likewise",
+}
+# One merchant's own object: an outsider gets 404 on every verb.
+OBJECTS = {
+    "merchants:branch", "merchants:account", "merchants:progress", "merchants:edit-account",
+    "merchants:sync-now", "merchants:pause", "merchants:resume", "merchants:remove-account",
+    "terminals:detail", "transactions:detail", "settlements:detail",
+    "api-accounts-detail", "api-sync-runs-detail", "api-branches-detail", "api-terminals-detail",
+    "api-terminal-users-detail", "api-transactions-detail", "api-transactions-receipt",
+    "api-sessions-detail", "api-reconciliations-detail",
+}  # fmt: skip
+# Everybody's, narrowed to what is theirs.
+COLLECTIONS = {
+    "home", "merchants:branches", "merchants:accounts", "merchants:choose-member",
+    "merchants:connect", "terminals:list", "transactions:list", "settlements:list",
+    "api-accounts-list", "api-sync-runs-list", "api-branches-list", "api-terminals-list",
+    "api-terminal-users-list", "api-transactions-list", "api-sessions-list",
+    "api-reconciliations-list",
+}  # fmt: skip
+
+
+def addresses() -> dict[str, str]:
+    """Every named address of the resolver, with its route."""
+
+    def walk(patterns: Any, prefix: str, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        for each in patterns:
+            route = prefix + str(each.pattern)
+            if isinstance(each, URLResolver):
+                space = (each.namespace,) if each.namespace else ()
+                yield from walk(each.url_patterns, route, names + space)
+            elif isinstance(each, URLPattern):
+                assert each.name, f"{route} has no name"
+                yield ":".join((*names, each.name)), route
+
+    return dict(walk(get_resolver().url_patterns, "", ()))
+
+
+def test_every_address_is_classed() -> None:
+    classed = set(PUBLIC) | OBJECTS | COLLECTIONS
+    assert set(addresses()) == classed
+    assert len(PUBLIC) + len(OBJECTS) + len(COLLECTIONS) == len(classed)
+    assert all(PUBLIC.values())
+
+
+@pytest.fixture
+def worlds(play: Any, alice: Membership, mallory: Membership) -> dict[str, Any]:
+    """Two merchants with rows of every kind."""
+    nearpay: Played = play(transactions=1500, terminals=24)
+    own = nearpay.connect(alice.merchant, DEMO_KEY)
+    other = nearpay.connect(mallory.merchant, OTHER_KEY)
+    for account in (own, other):
+        assert run_sync(account.pk, limits=QUICK).state == "DONE"
+    return {"own": own, "other": other, "alice": alice, "mallory": mallory}
+
+
+def own_url(name: str, account: ProviderAccount) -> str:
+    """An address of one of the account's merchant's rows."""
+    from django.urls import reverse
+
+    model = {
+        "branch": None, "branches": None, "terminals": Terminal, "terminal-users": TerminalUser,
+        "transactions": Transaction, "settlements": Reconciliation, "reconciliations": Reconciliation,
+        "sessions": Session, "sync-runs": SyncRun,
+    }  # fmt: skip
+    if "account" in name or name in (
+        "merchants:progress",
+        "merchants:sync-now",
+        "merchants:pause",
+        "merchants:resume",
+    ):
+        pk = account.pk
+    elif "branch" in name:
+        pk = account.branches.order_by("pk")[0].branch_id
+    else:
+        key = next(key for key in sorted(model, key=len, reverse=True) if key in name)
+        pk = model[key].objects.filter(account=account).order_by("pk")[0].pk  # type: ignore[union-attr]
+    return reverse(name, args=[pk])
+
+
+def state() -> dict[str, Any]:
+    """Everything that a request could have changed."""
+    return {
+        "accounts": list(
+            ProviderAccount.objects.order_by("pk").values_list(
+                "pk", "name", "state", "credentials", "next_sync_at", "retry_at"
+            )
+        ),
+        "transactions": Transaction.objects.count(),
+        "runs": SyncRun.objects.count(),
+        "members": list(Membership.objects.order_by("pk").values_list("pk", "role")),
+    }
+
+
+class Caller:
+    """A person who calls by browser or by token."""
+
+    def __init__(self, member: Membership | None, token: Any) -> None:
+        self.pages = Client()
+        self.api = Client()
+        if member is not None:
+            self.pages.force_login(member.user)
+            self.api = Client(headers=token(member))
+
+    def __call__(self, name: str, verb: str, url: str) -> Any:
+        client = self.api if name.startswith("api-") else self.pages
+        return getattr(client, verb)(url)
+
+
+class TestOutsider:
+    def test_gets_404_for_every_object_on_every_verb_and_changes_nothing(
+        self, worlds: Any, token: Any
+    ) -> None:
+        mallory = Caller(worlds["mallory"], token)
+        before = state()
+        for name in sorted(OBJECTS):
+            url = own_url(name, worlds["own"])
+            for verb in VERBS:
+                found = mallory(name, verb, url).status_code
+                assert found == 404, (name, verb, found)
+        assert state() == before
+
+    def test_owners_reach_the_same_addresses(self, worlds: Any, token: Any) -> None:
+        """The control: it is not the address that is missing."""
+        alice = Caller(worlds["alice"], token)
+        for name in sorted(OBJECTS):
+            verb = "post" if _only_post(name) else "get"
+            assert alice(name, verb, own_url(name, worlds["own"])).status_code in (200, 204, 302), (
+                name
+            )
+
+    def test_sees_nothing_of_the_other_merchant_in_any_collection(
+        self, worlds: Any, token: Any
+    ) -> None:
+        mallory = Caller(worlds["mallory"], token)
+        own = worlds["own"]
+        secrets = {
+            *Transaction.objects.filter(account=own).values_list("ref", flat=True),
+            *Transaction.objects.filter(account=own).values_list("rrn", flat=True),
+            *Terminal.objects.filter(account=own).values_list("tid", flat=True),
+            *TerminalUser.objects.filter(account=own).values_list("mobile", flat=True),
+            own.merchant.name,
+        }
+        ids = {
+            f'href="/transactions/{pk}/"'
+            for pk in Transaction.objects.filter(account=own).values_list("pk", flat=True)
+        }
+        for name in sorted(COLLECTIONS - {"merchants:choose-member"}):
+            answer = mallory(name, "get", self._url(name))
+            assert answer.status_code == 200, name
+            text = answer.content.decode()
+            assert not [each for each in secrets | ids if each and each in text], name
+
+    @staticmethod
+    def _url(name: str) -> str:
+        from django.urls import reverse
+
+        if name == "merchants:connect":
+            return reverse(name, args=["nearpay"])
+        return reverse(name) + ("?page_size=500" if name.startswith("api-") else "")
+
+    def test_counts_and_totals_are_their_own(self, worlds: Any, token: Any) -> None:
+        mallory = Caller(worlds["mallory"], token)
+        found = mallory(
+            "api-transactions-list", "get", "/api/v1/transactions/?page_size=500"
+        ).json()
+        assert len(found["results"]) == Transaction.objects.filter(account=worlds["other"]).count()
+        sales = mallory.pages.get("/").context["today"]
+        from django.utils.timezone import now
+
+        from reports.queries import today_by_currency
+
+        assert sales == today_by_currency(worlds["mallory"], now())
+
+    def test_a_filter_does_not_tell_what_exists(self, worlds: Any, token: Any) -> None:
+        mallory = Caller(worlds["mallory"], token)
+        branch = worlds["own"].branches.order_by("pk")[0].branch_id
+        there = mallory.api.get(f"/api/v1/transactions/?branch={branch}")
+        nowhere = mallory.api.get("/api/v1/transactions/?branch=987654321")
+        assert (there.status_code, there.json()) == (nowhere.status_code, nowhere.json())
+
+    def test_cannot_choose_a_membership_of_another(self, worlds: Any, token: Any) -> None:
+        mallory = Caller(worlds["mallory"], token)
+        answer = mallory.pages.post("/merchant/", {"membership": worlds["alice"].pk})
+        assert answer.status_code == 404
+        assert mallory.pages.get("/").context["member"] == worlds["mallory"]
+
+    def test_a_webhook_needs_the_secret_of_its_own_account(self, worlds: Any) -> None:
+        own, other = worlds["own"], worlds["other"]
+        body = {"id": "0502b3f0-d00d-49c5-8feb-73a986687521"}
+        hook = lambda pk, secret: Client().post(
+            f"/hooks/{pk}/{secret}/", body, content_type="application/json"
+        )  # noqa: E731
+        assert hook(own.pk, webhook_secret(other)).status_code == 404
+        assert hook(own.pk, "x").status_code == 404
+        assert hook(999_999, webhook_secret(own)).status_code == 404
+        assert not own.hints.exists()
+        assert hook(own.pk, webhook_secret(own)).status_code == 204
+        assert own.hints.get().ref == body["id"]
+
+
+def _only_post(name: str) -> bool:
+    return name in ("merchants:sync-now", "merchants:pause", "merchants:resume")
+
+
+class TestAnonymous:
+    def test_is_sent_to_sign_in_or_gets_401(self, worlds: Any, token: Any) -> None:
+        anonymous = Caller(None, token)
+        before = state()
+        for name in sorted(OBJECTS | COLLECTIONS):
+            url = own_url(name, worlds["own"]) if name in OBJECTS else TestOutsider._url(name)
+            for verb in VERBS:
+                answer = anonymous(name, verb, url)
+                if name.startswith("api-"):
+                    assert answer.status_code == 401, (name, verb)
+                    assert answer["Content-Type"] == "application/problem+json"
+                else:
+                    assert answer.status_code == 302, (name, verb)
+                    assert answer["Location"].startswith("/sign-in/?next=")
+        assert state() == before
+
+
+class TestRoles:
+    @pytest.mark.parametrize("role", ["ACCOUNTANT", "SUPPORT"])
+    def test_who_manages_nothing_sees_no_account(self, worlds: Any, token: Any, role: str) -> None:
+        from merchants.actions.people import add_person
+
+        member = add_person(email="b@acme.test", merchant=worlds["own"].merchant, role=role)
+        caller = Caller(member, token)
+        assert caller.pages.get("/accounts/").status_code == 403
+        assert caller.pages.get("/accounts/connect/nearpay/").status_code == 403
+        for name in sorted(each for each in OBJECTS if "account" in each or _only_post(each)):
+            verb = "post" if _only_post(name) else "get"
+            assert caller(name, verb, own_url(name, worlds["own"])).status_code == 404, name
+        assert caller.api.get("/api/v1/accounts/").json()["results"] == []
+        assert "/accounts/" not in caller.pages.get("/").content.decode()
+
+    def test_support_sees_people_masked(self, worlds: Any, token: Any) -> None:
+        from merchants.actions.people import add_person
+
+        member = add_person(email="b@acme.test", merchant=worlds["own"].merchant, role="SUPPORT")
+        shown = (
+            Caller(member, token).api.get("/api/v1/terminal-users/?page_size=500").json()["results"]
+        )
+        real = {person.pk: person for person in TerminalUser.objects.filter(account=worlds["own"])}
+        assert shown
+        for each in shown:
+            assert each["mobile"] != real[each["id"]].mobile
+            assert real[each["id"]].mobile[5:-2] not in (each["mobile"] or "")
+        unmasked = (
+            Caller(worlds["alice"], token).api.get("/api/v1/terminal-users/").json()["results"]
+        )
+        assert unmasked[0]["mobile"] == real[unmasked[0]["id"]].mobile
+
+    def test_one_branch_is_one_branch_everywhere(self, worlds: Any, token: Any) -> None:
+        from merchants.actions.people import add_person
+        from merchants.queries import branches_for
+
+        account = worlds["own"]
+        member = add_person(email="b@acme.test", merchant=account.merchant, role="SUPPORT")
+        Membership.objects.filter(pk=member.pk).update(every_branch=False)
+        member.refresh_from_db()
+        caller = Caller(member, token)
+        assert caller.api.get("/api/v1/transactions/").json()["results"] == []
+        mine, foreign = (each.branch for each in account.branches.order_by("pk")[:2])
+        member.branches.add(mine)
+        assert list(branches_for(member)) == [mine]
+        for name in ("transactions", "terminals", "sessions", "reconciliations"):
+            found = caller.api.get(f"/api/v1/{name}/?page_size=500").json()["results"]
+            assert found, name
+            assert {each["branch"]["id"] for each in found} == {mine.pk}, name
+        hidden = Transaction.objects.filter(branch=foreign).order_by("pk")[0]
+        assert caller.pages.get(f"/transactions/{hidden.pk}/").status_code == 404
+        assert foreign.name not in caller.pages.get("/transactions/").content.decode()
