@@ -135,6 +135,8 @@ def transaction(payload: payloads.Transaction) -> TransactionRecord:
     kind = _kind(main)
     refunded = bool(main.is_refunded)
     approved = status in ("APPROVED", "REVERSED")
+    # Of what is not understood, the money is not known either.
+    nothing = None if status == "UNMAPPED" else 0
     verification = main.verification_method
     occurred_at = _utc(payload.created_at) or _wall(main.start_date, main.start_time)
     if occurred_at is None:
@@ -147,8 +149,8 @@ def transaction(payload: payloads.Transaction) -> TransactionRecord:
         status=status,
         provider_status=_provider_status(main, reversed_=reversed_),
         amount=amount,
-        authorised_minor=amount.minor if approved else 0,
-        captured_minor=amount.minor if status == "APPROVED" else 0,
+        authorised_minor=amount.minor if approved else nothing,
+        captured_minor=amount.minor if status == "APPROVED" else nothing,
         # The flag does not say how much of it was given back.
         refunded_minor=None if refunded else 0,
         refunded="SOME" if refunded else "NONE",

@@ -1,0 +1,322 @@
+"""The pages: few queries, flat in rows, in both languages, and usable without JavaScript."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from merchants.forms import DEMO_PASSWORD
+from merchants.models import ProviderAccount, SyncRun
+from merchants.sync import run_sync
+from settlements.models import Reconciliation
+from terminals.models import Terminal
+from tests.conftest import NOON, QUICK, Played
+from transactions.models import Transaction
+
+pytestmark = pytest.mark.django_db
+MOST_QUERIES = 12
+
+
+@pytest.fixture
+def nearpay(play: Any) -> Played:
+    found: Played = play(transactions=1500, terminals=14)
+    return found
+
+
+@pytest.fixture
+def account(nearpay: Played, alice: Any) -> ProviderAccount:
+    made = nearpay.connect(alice.merchant)
+    assert run_sync(made.pk, limits=QUICK).state == "DONE"
+    return made
+
+
+@pytest.fixture
+def browser(alice: Any) -> Client:
+    client = Client()
+    client.force_login(alice.user)
+    return client
+
+
+def urls(account: ProviderAccount) -> dict[str, str]:
+    def first(model: Any) -> int:
+        return int(model.objects.filter(account=account).order_by("-pk")[0].pk)
+
+    return {
+        "home": "/",
+        "branches": "/branches/",
+        "branch": f"/branches/{account.branches.order_by('pk')[0].branch_id}/",
+        "terminals": "/terminals/",
+        "terminal": f"/terminals/{first(Terminal)}/",
+        "transactions": "/transactions/",
+        "transaction": f"/transactions/{first(Transaction)}/",
+        "reconciliations": "/reconciliations/",
+        "reconciliation": f"/reconciliations/{first(Reconciliation)}/",
+        "accounts": "/accounts/",
+        "account": f"/accounts/{account.pk}/",
+        "progress": f"/accounts/{account.pk}/progress/",
+        "connect": "/accounts/connect/nearpay/",
+        "edit": f"/accounts/{account.pk}/edit/",
+        "remove": f"/accounts/{account.pk}/remove/",
+    }
+
+
+class TestQueries:
+    def test_every_page_asks_at_most_twelve_and_no_more_with_more_rows(
+        self,
+        nearpay: Played,
+        account: ProviderAccount,
+        browser: Client,
+        django_assert_max_num_queries: Any,
+    ) -> None:
+        few: dict[str, int] = {}
+        Transaction.objects.filter(
+            pk__in=list(Transaction.objects.order_by("pk").values_list("pk", flat=True)[40:])
+        ).delete()
+        for name, url in urls(account).items():
+            with django_assert_max_num_queries(MOST_QUERIES) as asked:
+                assert browser.get(url).status_code == 200
+            few[name] = len(asked.captured_queries)
+        run_sync(account.pk, limits=QUICK)
+        ProviderAccount.objects.update(next_deep_at=SyncRun.objects.order_by("pk")[0].started_at)
+        run_sync(account.pk, limits=QUICK)
+        assert Transaction.objects.count() > 1000
+        for name, url in urls(account).items():
+            with django_assert_max_num_queries(MOST_QUERIES) as asked:
+                browser.get(url)
+            assert len(asked.captured_queries) <= few[name], name
+
+
+class TestLanguages:
+    @pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("ar", "rtl")])
+    def test_every_page_is_wholly_in_one(
+        self, account: ProviderAccount, browser: Client, language: str, direction: str
+    ) -> None:
+        browser.cookies["language"] = language
+        for name, url in urls(account).items():
+            text = browser.get(url).content.decode()
+            assert f'<html lang="{language}" dir="{direction}">' in text or name == "progress", name
+            if language == "ar":
+                assert "المو" in text or "الت" in text, name
+
+    def test_a_choice_is_remembered_and_leads_back(self, browser: Client) -> None:
+        answer = browser.post("/language/", {"language": "ar", "next": "/terminals/?branch=1"})
+        assert answer["Location"] == "/terminals/?branch=1"
+        assert browser.cookies["language"].value == "ar"
+        away = browser.post("/language/", {"language": "en", "next": "https://evil.example/"})
+        assert away["Location"] == "/"
+
+    def test_amounts_and_identifiers_are_isolated(
+        self, account: ProviderAccount, browser: Client
+    ) -> None:
+        browser.cookies["language"] = "ar"
+        text = browser.get("/transactions/").content.decode()
+        assert re.search(
+            r'<bdi dir="ltr" class="money">[\d,]+<i>\.\d\d</i></bdi> <span class="unit">ر\.س</span>',
+            text,
+        )
+
+
+class TestTransactions:
+    def test_are_paged_by_key_and_the_address_keeps_the_filter(
+        self, account: ProviderAccount, browser: Client
+    ) -> None:
+        first = browser.get("/transactions/?status=APPROVED")
+        rows = first.context["page"].rows
+        assert len(rows) == 50
+        assert {row.status for row in rows} == {"APPROVED"}
+        link = re.search(r'href="(\?[^"]*cursor=[^"]*)"', first.content.decode())
+        assert link is not None
+        assert "status=APPROVED" in link[1]
+        second = browser.get("/transactions/" + link[1].replace("&amp;", "&"))
+        assert not {row.pk for row in rows} & {row.pk for row in second.context["page"].rows}
+
+    def test_a_forged_cursor_is_refused_in_words(self, browser: Client, account: Any) -> None:
+        assert browser.get("/transactions/?cursor=forged").status_code == 400
+
+    def test_htmx_gets_the_fragment(self, account: ProviderAccount, browser: Client) -> None:
+        answer = browser.get("/transactions/", headers={"HX-Request": "true"})
+        assert "<html" not in answer.content.decode()
+        assert 'id="rows"' in answer.content.decode()
+        assert "HX-Request" in answer["Vary"]
+
+    def test_a_declined_one_says_why_and_what_to_do(
+        self, account: ProviderAccount, browser: Client
+    ) -> None:
+        found = Transaction.objects.filter(status="DECLINED", action_code="116").order_by("pk")[0]
+        text = browser.get(f"/transactions/{found.pk}/").content.decode()
+        assert "Not enough money" in text
+        assert "Ask for another card or a smaller amount." in text
+        browser.cookies["language"] = "ar"
+        assert "الرصيد غير كافٍ" in browser.get(f"/transactions/{found.pk}/").content.decode()
+
+    def test_no_page_is_kept_by_a_cache(self, account: ProviderAccount, browser: Client) -> None:
+        for url in urls(account).values():
+            assert "no-store" in browser.get(url)["Cache-Control"]
+
+    def test_every_page_has_a_strict_policy_and_no_inline_code(
+        self, account: Any, browser: Client
+    ) -> None:
+        for url in urls(account).values():
+            answer = browser.get(url)
+            assert "unsafe" not in answer["Content-Security-Policy"]
+            assert " style=" not in answer.content.decode()
+            assert not re.search(r"\son\w+=|<script(?![^>]*src=)", answer.content.decode())
+
+    @pytest.mark.parametrize(
+        "hostile",
+        [
+            "<script>alert(1)</script>",
+            "'\"><img src=x onerror=alert(1)>",
+            "{{ 7*7 }}",
+            "\u202egnp.exe",
+        ],
+    )
+    def test_a_hostile_name_is_shown_as_text(
+        self, account: ProviderAccount, browser: Client, hostile: str
+    ) -> None:
+        Terminal.objects.update(name=hostile)
+        account.branches.all()[0].branch.__class__.objects.update(name=hostile, name_ar=hostile)
+        for url in urls(account).values():
+            text = browser.get(url).content.decode()
+            assert "<script>alert" not in text
+            assert "<img src=x" not in text
+
+
+class TestHome:
+    def test_todays_figures_are_the_sums_of_the_rows_behind_them(
+        self, account: ProviderAccount, browser: Client, monkeypatch: Any
+    ) -> None:
+        monkeypatch.setattr("reports.views.now", lambda: NOON)
+        answer = browser.get("/")
+        shown = answer.context["today"]
+        assert shown[0].purchases > 3
+        links = re.findall(r'href="(/transactions/\?business_day[^"]*)"', answer.content.decode())
+        sales = browser.get(links[0].replace("&amp;", "&"))
+        rows = Transaction.objects.filter(pk__in=[row.pk for row in sales.context["filter"].qs])
+        assert sum(row.captured_minor or 0 for row in rows) == shown[0].sales_minor
+        assert rows.count() == shown[0].purchases
+
+
+class TestSigningIn:
+    def test_with_email_and_password(self, alice: Any) -> None:
+        alice.user.set_password("a long enough one 7")
+        alice.user.save()
+        client = Client()
+        assert client.get("/").status_code == 302
+        answer = client.post(
+            "/sign-in/", {"username": "ALICE@acme.test", "password": "a long enough one 7"}
+        )
+        assert answer["Location"] == "/"
+        assert client.get("/").status_code == 200
+
+    def test_an_unknown_person_and_a_wrong_password_read_alike(self, alice: Any) -> None:
+        texts = []
+        for email in ("alice@acme.test", "nobody@acme.test"):
+            answer = Client().post("/sign-in/", {"username": email, "password": "wrong"})
+            texts.append(re.sub(r'value="[^"]*"', "", answer.content.decode()))
+        assert texts[0] == texts[1]
+
+    def test_the_published_password_opens_nothing_outside_the_demo(
+        self, alice: Any, settings: Any
+    ) -> None:
+        alice.user.set_password(DEMO_PASSWORD)
+        alice.user.save()
+        form = {"username": "alice@acme.test", "password": DEMO_PASSWORD}
+        assert Client().post("/sign-in/", form).status_code == 200
+        settings.DEMO = True
+        assert Client().post("/sign-in/", form).status_code == 302
+
+    def test_a_person_without_a_merchant_is_told_so(self, db: None) -> None:
+        from merchants.models import User
+
+        client = Client()
+        client.force_login(User.objects.create_user("lonely@acme.test"))
+        for url in ("/", "/transactions/", "/terminals/", "/branches/", "/accounts/"):
+            assert client.get(url).status_code == 403
+
+
+class TestAccounts:
+    def form(self, nearpay: Played, **more: str) -> dict[str, str]:
+        own = {"name": "Riyadh", "api_key": "sandbox-key-of-demo"}
+        return own | {"base_url": nearpay.server.url("nearpay")} | more
+
+    def test_are_connected_by_a_form_of_the_providers_own_credentials(
+        self, nearpay: Played, alice: Any, browser: Client
+    ) -> None:
+        answer = browser.post("/accounts/connect/nearpay/", self.form(nearpay))
+        account = ProviderAccount.objects.get()
+        assert answer["Location"] == f"/accounts/{account.pk}/"
+        page = browser.get(answer["Location"]).content.decode()
+        assert "sandbox-key-of-demo" not in page
+        assert b"sandbox-key" not in bytes(account.credentials or b"")
+        assert run_sync(account.pk, limits=QUICK).state == "DONE"
+
+    def test_can_be_tried_first_and_nothing_is_stored(
+        self, nearpay: Played, browser: Client
+    ) -> None:
+        works = browser.post("/accounts/connect/nearpay/", self.form(nearpay, **{"try": "1"}))
+        assert "The connection works" in works.content.decode()
+        refused = browser.post(
+            "/accounts/connect/nearpay/",
+            self.form(nearpay, **{"try": "1", "api_key": "a-wrong-key"}),
+        )
+        assert "refused the credentials" in refused.content.decode()
+        assert not ProviderAccount.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("wrong", "words"),
+        [
+            ({"base_url": "https://evil.example/"}, "not one of this provider"),
+            ({"base_url": "http://api.nearpay.io/"}, "https"),
+            ({"api_key": "short"}, "too short"),
+            ({"api_key": ""}, "required"),
+        ],
+    )
+    def test_a_wrong_value_is_said_beside_its_field_and_changes_nothing(
+        self, nearpay: Played, browser: Client, wrong: dict[str, str], words: str
+    ) -> None:
+        answer = browser.post("/accounts/connect/nearpay/", self.form(nearpay) | wrong)
+        assert answer.status_code == 422
+        assert words in answer.content.decode()
+        assert not ProviderAccount.objects.exists()
+
+    def test_the_same_credentials_are_connected_once(
+        self, nearpay: Played, browser: Client, account: Any
+    ) -> None:
+        answer = browser.post("/accounts/connect/nearpay/", self.form(nearpay))
+        assert "connected already" in answer.content.decode()
+        assert ProviderAccount.objects.count() == 1
+
+    def test_can_be_renamed_paused_and_removed_and_their_rows_stay(
+        self, nearpay: Played, account: ProviderAccount, browser: Client
+    ) -> None:
+        rows = Transaction.objects.count()
+        before = bytes(account.credentials or b"")
+        keep = {"name": "Jeddah", "api_key": "", "base_url": nearpay.server.url("nearpay")}
+        assert browser.post(f"/accounts/{account.pk}/edit/", keep).status_code == 302
+        account.refresh_from_db()
+        assert (account.name, bytes(account.credentials or b"")) == ("Jeddah", before)
+        browser.post(f"/accounts/{account.pk}/pause/")
+        account.refresh_from_db()
+        assert account.state == "PAUSED"
+        browser.post(f"/accounts/{account.pk}/resume/")
+        account.refresh_from_db()
+        assert account.state == "ACTIVE"
+        assert browser.get(f"/accounts/{account.pk}/remove/").status_code == 200
+        browser.post(f"/accounts/{account.pk}/remove/")
+        account.refresh_from_db()
+        assert (account.state, account.credentials, account.fingerprint) == ("REMOVED", None, None)
+        assert Transaction.objects.count() == rows
+        assert browser.get("/transactions/").context["page"].rows
+        assert "Removed" in browser.get(f"/accounts/{account.pk}/").content.decode()
+        assert browser.get(f"/accounts/{account.pk}/edit/").status_code == 404
+
+    def test_a_new_address_asks_for_the_key_again(
+        self, account: ProviderAccount, browser: Client
+    ) -> None:
+        """Otherwise whoever may rename could send the stored key to another host."""
+        moved = {"name": "X", "api_key": "", "base_url": "https://api.nearpay.io/v1/clients-sdk"}
+        answer = browser.post(f"/accounts/{account.pk}/edit/", moved)
+        assert answer.status_code == 422
+        assert "Type the key again" in answer.content.decode()
