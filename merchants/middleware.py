@@ -5,9 +5,8 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 
 from merchants.models import Membership
-from merchants.queries import memberships_of
+from merchants.queries import CHOSEN, memberships_of
 
-CHOSEN = "membership"
 Answer = Callable[[HttpRequest], HttpResponse]
 
 

@@ -23,6 +23,8 @@ from merchants.models import (
 from providers.base.registry import providers
 
 MAIN = "transactions"
+# The session's key for the membership that a person has chosen.
+CHOSEN = "membership"
 
 
 def member_of(request: HttpRequest) -> Membership:

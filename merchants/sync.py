@@ -28,8 +28,8 @@ from merchants.actions import branches as branch_actions
 from merchants.actions.accounts import BREAKER_OPENS_AT, opened
 from merchants.actions.resource import Resource, Stored
 from merchants.models import (
-    BranchIdentity,
     Bookmark,
+    BranchIdentity,
     Gap,
     Hint,
     ProviderAccount,
@@ -70,7 +70,8 @@ class NotActive(Exception):
 
 def _branch_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:
     found = BranchIdentity.objects.filter(account=account, ref__in=refs, content_hash__isnull=False)
-    return {ref: bytes(digest) for ref, digest in found.values_list("ref", "content_hash")}
+    rows = found.values_list("ref", "content_hash")
+    return {ref: bytes(digest) for ref, digest in rows if digest}
 
 
 RESOURCES = [
@@ -320,7 +321,7 @@ class _Run:
                 SetAside(
                     account=self.account,
                     resource=resource,
-                    key=each.ref or xxhash.xxh3_128_hexdigest(repr(each.masked)),
+                    key=each.ref or xxhash.xxh3_128_hexdigest(repr(each.masked).encode()),
                     reason=each.reason,
                     path=each.path[:200],
                     masked=each.masked,
@@ -402,7 +403,7 @@ def follow_hint(account: ProviderAccount, connector: Any, hint: Hint) -> None:
                 return
             break
         # A found item is shaped otherwise than a listed one, so the next list rewrites it.
-        item = Item(hint.ref, None, xxhash.xxh3_128_digest(f"found:{hint.ref}"), b"")
+        item = Item(hint.ref, None, xxhash.xxh3_128_digest(f"found:{hint.ref}".encode()), b"")
         resource.store(account, [(item, record)], timezone.now())
         break
     hint.delete()

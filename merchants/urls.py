@@ -1,7 +1,7 @@
 """Signing in, branches, accounts, and where webhooks arrive."""
 
 from django.contrib.auth import views as auth
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from merchants import views
 from merchants.forms import SignIn
@@ -17,7 +17,7 @@ accounts = [
     path("<int:pk>/resume/", views.resume, name="resume"),
     path("<int:pk>/remove/", views.remove_account, name="remove-account"),
 ]
-own = [
+own: list[URLPattern | URLResolver] = [
     path("branches/", views.branches, name="branches"),
     path("branches/<int:pk>/", views.branch, name="branch"),
     path("accounts/", include(accounts)),
@@ -44,5 +44,5 @@ urlpatterns = [
         ),
         name="set-password",
     ),
-    path("", include((own, "merchants"))),
+    path("", include((own, "merchants"), namespace="merchants")),
 ]

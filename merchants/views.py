@@ -19,9 +19,8 @@ from merchants import queries
 from merchants.actions import accounts as actions
 from merchants.actions.hints import note_hint
 from merchants.forms import ConnectAccount
-from merchants.middleware import CHOSEN
 from merchants.models import Branch, Membership, ProviderAccount, SyncRun
-from merchants.queries import member_of
+from merchants.queries import CHOSEN, member_of
 from portal import htmx
 from providers.base.errors import ProviderFailure
 from providers.base.registry import providers

@@ -25,9 +25,7 @@ class Cursor(BasePagination):
 
     default_size = 50
 
-    def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: Any = None
-    ) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self._request = request
         size = request.query_params.get("page_size", str(self.default_size))
         if not (size.isascii() and size.isdigit() and 1 <= int(size[:9]) <= MOST):
@@ -97,18 +95,21 @@ class ReadOnly(ReadOnlyModelViewSet[Any]):
     lookup_value_regex = "[0-9]{1,18}"
     pagination_class = Cursor
 
-    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """An object that is not theirs is a 404 on every verb, before the verb is looked at."""
         if self.lookup_field in self.kwargs:
             self.get_object()
         raise exceptions.MethodNotAllowed(str(request.method))
 
-    options = http_method_not_allowed
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """What can be asked stands in the schema."""
+        return self.http_method_not_allowed(request)
 
     def get_queryset(self) -> QuerySet[Any]:
         if getattr(self, "swagger_fake_view", False):
-            return self._model().objects.none()
-        return type(self).rows(self.request.auth)
+            return QuerySet(self._model()).none()
+        found: QuerySet[Any] = type(self).rows(self.request.auth)
+        return found
 
     @classmethod
     def _model(cls) -> Any:
@@ -152,10 +153,10 @@ def problem(failure: Exception, context: dict[str, Any]) -> Response | None:
         errors = {"request": errors}
     detail = "See the errors." if errors else str(failure.detail)
     headers = {}
-    if getattr(failure, "auth_header", None):
-        headers["WWW-Authenticate"] = failure.auth_header
-    if getattr(failure, "wait", None):
-        headers["Retry-After"] = str(int(failure.wait))
+    if header := getattr(failure, "auth_header", None):
+        headers["WWW-Authenticate"] = str(header)
+    if wait := getattr(failure, "wait", None):
+        headers["Retry-After"] = str(int(wait))
     return Response(
         body_of(failure.status_code, detail, errors),
         status=failure.status_code,

@@ -2,34 +2,33 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 
-O = TypeVar("O")
+Found = TypeVar("Found")
 
 
 def object_view(
-    load: Callable[[HttpRequest, int], O], *methods: str
-) -> Callable[[Callable[[HttpRequest, O], HttpResponse]], Callable[..., HttpResponse]]:
+    load: Callable[[HttpRequest, int], Found], *methods: str
+) -> Callable[[Callable[[HttpRequest, Found], HttpResponse]], Callable[..., HttpResponse]]:
     """A view of one object: load it first (404 where it is not theirs), then look at the verb.
 
     In this order an outsider gets the same 404 on every verb, and learns nothing from a 405.
     """
 
-    def decorate(view: Callable[[HttpRequest, O], HttpResponse]) -> Callable[..., HttpResponse]:
-        @login_required
+    def decorate(view: Callable[[HttpRequest, Found], HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
-        def answer(request: HttpRequest, pk: int) -> HttpResponse:
+        def answer(request: HttpRequest, /, pk: int) -> HttpResponse:
             found = load(request, pk)
             if request.method not in methods:
                 return HttpResponseNotAllowed(methods)
             return view(request, found)
 
-        return answer
+        return cast(Callable[..., HttpResponse], login_required(answer))
 
     return decorate
 
@@ -54,4 +53,5 @@ def done(request: HttpRequest, *, event: str, otherwise: str, **where: Any) -> H
     """Nothing more to show: an event for htmx, the next page for a plain browser."""
     if getattr(request, "htmx", False):
         return HttpResponse(status=204, headers={"HX-Trigger": event})
-    return redirect(otherwise, **where)
+    next_page: HttpResponse = redirect(otherwise, **where)
+    return next_page

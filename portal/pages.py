@@ -14,7 +14,7 @@ from portal.api import unknown
 from portal.middleware import LANGUAGE_COOKIE
 
 # The address's name, its words, its icon, and what the person must be allowed to.
-NAVIGATION = [
+NAVIGATION: list[tuple[Any, list[tuple[str, Any, str, str | None]]]] = [
     (None, [("home", _("Home"), "home", None)]),
     (
         _("Money"),

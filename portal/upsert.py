@@ -33,7 +33,7 @@ def upsert(
     updates = sql.SQL(", ").join(
         sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column)) for column in changing
     )
-    differs = sql.SQL("true")
+    differs: sql.Composable = sql.SQL("true")
     if "content_hash" in columns:
         differs = sql.SQL("{}.content_hash is distinct from excluded.content_hash").format(target)
     if "version_at" in columns:
@@ -63,7 +63,7 @@ def upsert(
                 names=names,
                 incoming=incoming,
                 order=order,
-                where=sql.SQL(f"where {where}" if where else ""),  # noqa: S608 (written in code)
+                where=sql.SQL(f"where {where}" if where else ""),
                 updates=updates,
                 differs=differs,
                 back=back,

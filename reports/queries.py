@@ -1,7 +1,7 @@
 """Figures over several rooms, for a person."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 
 from django.db.models import Count, Q, QuerySet, Sum
 
@@ -44,7 +44,7 @@ class Today:
 
 def of_today(member: Membership, now: datetime) -> QuerySet[Transaction]:
     """The transactions of each branch's own business day."""
-    days: dict[tuple[str, object], list[int]] = {}
+    days: dict[tuple[str, time], list[int]] = {}
     for branch in branches_for(member).only("pk", "zone", "cut_off"):
         days.setdefault((branch.zone, branch.cut_off), []).append(branch.pk)
     condition = Q(pk__in=[])

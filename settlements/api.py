@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-from django_filters import BooleanFilter, DateFilter, FilterSet, NumberFilter
 from rest_framework import serializers
 
 from merchants.api import BranchName
@@ -10,6 +9,7 @@ from portal.api import ReadOnly
 from portal.keyset import Keys
 from settlements import queries
 from settlements.actions import SIDES, TOTALS
+from settlements.filters import ReconciliationFilter
 from settlements.models import Reconciliation, SchemeTotal
 
 
@@ -36,18 +36,6 @@ class ReconciliationJson(serializers.ModelSerializer[Reconciliation]):
             "business_day", "started_at", "ended_at", "currency", "balanced",
             *(f"{side}_{what}" for side in SIDES for what in ("count", "minor")), "schemes",
         ]  # fmt: skip
-
-
-class ReconciliationFilter(FilterSet):
-    branch = NumberFilter(field_name="branch_id")
-    terminal = NumberFilter(field_name="terminal_id")
-    day_from = DateFilter(field_name="business_day", lookup_expr="gte")
-    day_to = DateFilter(field_name="business_day", lookup_expr="lte")
-    balanced = BooleanFilter()
-
-    class Meta:
-        model = Reconciliation
-        fields: ClassVar = ["branch", "terminal", "balanced"]
 
 
 class Reconciliations(ReadOnly):

@@ -8,7 +8,6 @@ from merchants.models import Branch, Merchant, ProviderAccount
 from terminals.models import Terminal
 from transactions.models import Scheme
 
-
 SCHEME_LABELS = dict(Scheme.choices)
 
 

@@ -9,7 +9,7 @@ from merchants.queries import branches_for, member_of
 from portal import htmx, keyset
 from portal.api import scope
 from settlements import queries
-from settlements.api import ReconciliationFilter
+from settlements.filters import ReconciliationFilter
 from settlements.models import Reconciliation
 
 PAGE = 50

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from django_filters import BooleanFilter, CharFilter, FilterSet, NumberFilter
 from rest_framework import serializers
 
 from merchants.api import BranchName
@@ -10,6 +9,7 @@ from portal.api import ReadOnly
 from portal.keyset import Keys
 from portal.templatetags.show import masked_email, masked_mobile
 from terminals import queries
+from terminals.filters import TerminalFilter
 from terminals.models import Terminal, TerminalUser
 
 
@@ -45,18 +45,6 @@ class TerminalJson(serializers.ModelSerializer[Terminal]):
 
     def get_operation(self, terminal: Terminal) -> None:
         return None
-
-
-class TerminalFilter(FilterSet):
-    branch = NumberFilter(field_name="branch_id")
-    terminal_user = NumberFilter(field_name="terminal_user_id")
-    tid = CharFilter(field_name="tid")
-    connected = BooleanFilter(field_name="connected")
-    assigned = BooleanFilter(field_name="terminal_user", lookup_expr="isnull", exclude=True)
-
-    class Meta:
-        model = Terminal
-        fields: ClassVar = ["branch", "terminal_user", "tid", "connected"]
 
 
 class Terminals(ReadOnly):

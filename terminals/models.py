@@ -31,7 +31,7 @@ class TerminalUser(models.Model):
 
 
 class Terminal(models.Model):
-    """A terminal takes payments. One seen first in a transaction has no `ref` until it is listed."""
+    """What takes payments. One seen first in a transaction has no `ref` until it is listed."""
 
     merchant = models.ForeignKey(Merchant, models.PROTECT)
     account = models.ForeignKey(ProviderAccount, models.PROTECT)

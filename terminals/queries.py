@@ -44,4 +44,5 @@ def terminals_by_tid(account: ProviderAccount, tids: Sequence[str]) -> dict[str,
 def stored_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:
     """The content hashes of those of some terminals that are stored."""
     found = Terminal.objects.filter(account=account, ref__in=refs, content_hash__isnull=False)
-    return {ref: bytes(digest) for ref, digest in found.values_list("ref", "content_hash")}
+    rows = found.values_list("ref", "content_hash")
+    return {ref: bytes(digest) for ref, digest in rows if ref and digest}

@@ -9,7 +9,7 @@ from merchants.queries import branches_for, member_of
 from portal import htmx, keyset
 from portal.api import scope
 from terminals import queries
-from terminals.api import TerminalFilter
+from terminals.filters import TerminalFilter
 from terminals.models import Terminal
 
 PAGE = 50

@@ -4,7 +4,7 @@ import ipaddress
 import os
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -92,7 +92,7 @@ def django_db_setup(
 ) -> Iterator[None]:
     """A database made and migrated by the owner; the tests act as the role that owns nothing."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    name = f"test_{settings.DATABASES['default']['NAME']}_{os.getpid() if not worker else worker}"
+    name = f"test_{settings.DATABASES['default']['NAME']}_{worker or os.getpid()}"
     database = sql.Identifier(name)
     with as_owner("postgres") as owner:
         owner.execute(sql.SQL("drop database if exists {} with (force)").format(database))
@@ -195,8 +195,8 @@ def play(settings: Any) -> Iterator[Callable[..., Played]]:
     running: list[Server] = []
 
     def start(**options: Any) -> Played:
-        chosen = {"now": NOON, "transactions": 600, "terminals": 6, "seed": 7} | options
-        made = sandboxes(Options(**chosen))
+        small = Options(now=NOON, transactions=600, terminals=6, seed=7)
+        made = sandboxes(replace(small, **options))
         server = Server(0, made)
         server.__enter__()
         running.append(server)

@@ -112,7 +112,7 @@ class TestLanguages:
         browser.cookies["language"] = "ar"
         text = browser.get("/transactions/").content.decode()
         assert re.search(
-            r'<bdi dir="ltr" class="money">[\d,]+<i>\.\d\d</i></bdi> <span class="unit">ر\.س</span>',
+            r'<bdi dir="ltr" class="money">[\d,]+<i>\.\d\d</i></bdi> <span class="unit">ر\.س<',
             text,
         )
 

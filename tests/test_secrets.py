@@ -29,7 +29,7 @@ def dump() -> str:
             "select tablename from pg_tables where schemaname = 'public'"
         ).fetchall()
         for (table,) in tables:
-            rows = owner.execute(f'select t::text from "{table}" t').fetchall()  # type: ignore[arg-type]
+            rows = owner.execute(f'select t::text from "{table}" t').fetchall()
             text += "\n".join(row for (row,) in rows)
     return text
 
@@ -88,7 +88,7 @@ class TestCanary:
             lambda: connector.find_branch(world.branches[0].id),
             lambda: connector.create_terminal(branch_ref=world.branches[0].id, name="T", code="1"),
             lambda: connector.find_terminal(terminal),
-            lambda: connector.assign_terminal(terminal, name="A", email="a@b.test", mobile="+966500000001"),
+            lambda: connector.assign_terminal(terminal, name="A", email="", mobile="+966500000001"),
             lambda: connector.unassign_terminal(terminal),
             lambda: connector.disconnect_terminal(terminal),
             lambda: connector.find_transaction(world.id(3)),
@@ -151,7 +151,8 @@ class TestRoles:
             )
             assert cursor.fetchone() == (False,)
             cursor.execute(
-                "select count(*) from pg_tables where tableowner = current_user and schemaname = 'public'"
+                "select count(*) from pg_tables"
+                " where tableowner = current_user and schemaname = 'public'"
             )
             assert cursor.fetchone() == (0,)
         for statement in (

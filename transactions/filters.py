@@ -27,7 +27,8 @@ class Identifier(CharFilter):
     """An exact identifier, in whichever digits it was typed."""
 
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
-        return super().filter(qs, western(value) if value else value)
+        found: QuerySet[Any] = super().filter(qs, western(value) if value else value)
+        return found
 
 
 class TransactionFilter(FilterSet):

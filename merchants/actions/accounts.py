@@ -1,14 +1,14 @@
 """Connecting provider accounts, and calling the provider with their credentials."""
 
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.urls import reverse
 from django.db import IntegrityError, connection, transaction
+from django.urls import reverse
 
 from merchants.models import Membership, Merchant, ProviderAccount
 from portal import encryption
@@ -178,7 +178,7 @@ def resume_account(*, account: ProviderAccount, at: datetime) -> None:
 
 
 def remove_account(*, account: ProviderAccount) -> None:
-    """Forget the credentials for ever. Rows that were synced stay, marked as of a removed account."""
+    """Forget the credentials for ever. Rows that were synced stay, of a removed account."""
     ProviderAccount.objects.filter(pk=account.pk).update(
         state=State.REMOVED, credentials=None, fingerprint=None
     )

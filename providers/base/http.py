@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import httpx2
 import msgspec
 import tenacity
+from tenacity.stop import stop_base
 
 from providers.base.clock import Clock, SystemClock
 from providers.base.errors import (
@@ -144,7 +145,7 @@ class Door:
             return decode(answer.body), answer.at
 
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self.limits.tries) | _too_long(self.limits),
+            stop=tenacity.stop_after_attempt(self.limits.tries) | _TooLong(self.limits),
             wait=self._pause,
             retry=tenacity.retry_if_exception(_passing),
             sleep=self._clock.sleep,
@@ -295,13 +296,16 @@ def _passing(failure: BaseException) -> bool:
     return isinstance(failure, (Throttled, Unreadable))
 
 
-def _too_long(limits: Limits) -> Callable[[tenacity.RetryCallState], bool]:
-    def stop(state: tenacity.RetryCallState) -> bool:
+class _TooLong(stop_base):
+    """Stop where the provider asks for a longer wait than is slept through."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    def __call__(self, state: tenacity.RetryCallState) -> bool:
         failure = state.outcome.exception() if state.outcome else None
         seconds = failure.seconds if isinstance(failure, Throttled) else None
-        return seconds is not None and seconds > limits.longest_wait
-
-    return stop
+        return seconds is not None and seconds > self._limits.longest_wait
 
 
 def _http_date(text: str | None) -> datetime | None:

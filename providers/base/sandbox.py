@@ -155,7 +155,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(Answer(404, b"no such provider"), None)
             return
         request = Request(
-            self.command, "/" + path, dict(parse_qsl(parts.query)), self.headers, body
+            self.command, "/" + path, dict(parse_qsl(parts.query)), self._named_headers(), body
         )
         self.server.count(request)
         try:
@@ -168,6 +168,9 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.close()
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
+
+    def _named_headers(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in self.headers.items()}
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 

@@ -20,6 +20,7 @@ from django.utils.timezone import now
 from honcho.manager import Manager
 
 from merchants import demo
+from merchants.forms import DEMO_PASSWORD
 from portal import embedded
 from providers.base.sandbox import wait_for
 
@@ -116,7 +117,7 @@ class Command(BaseCommand):
             people = "\n".join(f"  {email}" for email, *_ in demo.PEOPLE)
             self.stdout.write(
                 f"\nThe portal is at http://localhost:{port}\n"
-                f"Sign in with the password {demo.DEMO_PASSWORD} as one of\n{people}\n"
+                f"Sign in with the password {DEMO_PASSWORD} as one of\n{people}\n"
                 "The first reading is under way; Ctrl-C stops everything.\n"
             )
             self.stdout.flush()

@@ -123,7 +123,7 @@ class Sandbox:
         )  # fmt: skip
         world.branches.append(branch)
         owner = self._person(world, body["user"])
-        row = {"id": branch.id, "name": branch.name, "name_ar": branch.name_ar}
+        row: dict[str, Any] = {"id": branch.id, "name": branch.name, "name_ar": branch.name_ar}
         row |= {"reference_id": branch.reference, "user": render.user(owner)}
         return self._made(row)
 

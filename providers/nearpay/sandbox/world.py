@@ -144,7 +144,7 @@ class Terminal:
     holder: User | None = None
     fixed: bool = False
     trsm: str = "555554"
-    own: array = field(default_factory=lambda: array("I"))
+    own: "array[int]" = field(default_factory=lambda: array("I"))
 
 
 @dataclass
@@ -196,6 +196,7 @@ class World:
         self.sessions: list[OpenedSession] = []
         self.closes: list[Close] = []
         self.closed_at: dict[int, list[int]] = {}
+        self._closes_of: dict[int, tuple[int, list[Close]]] = {}
         self._next_day = self.since.date()
         self._quota = 0.0
         self.version = 0
@@ -423,12 +424,12 @@ class World:
         return any(c.first <= position < c.last and c.at <= now for c in self.closes_of(till))
 
     def closes_of(self, till: int) -> list[Close]:
-        cached = self.__dict__.setdefault("_closes_of", {})
-        known = cached.get(till)
+        """A terminal's closes, in the order in which they were made."""
+        known = self._closes_of.get(till)
         if known is None or known[0] != len(self.closes):
             terminal = self.terminals[till]
             known = (len(self.closes), [c for c in self.closes if c.terminal is terminal])
-            cached[till] = known
+            self._closes_of[till] = known
         return known[1]
 
     def id(self, index: int) -> str:
