@@ -1,7 +1,8 @@
 """Users and merchants, branches, provider accounts, and the record of every sync."""
 
+from collections import defaultdict
 from datetime import date, datetime, time, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -9,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from providers.base.registry import providers
@@ -179,6 +181,12 @@ class ProviderAccount(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @cached_property
+    def known(self) -> dict[str, dict[str, Any]]:
+        """What a run has looked up: kind -> ref -> row or pk. It lives as long as this object,
+        and what it holds is never deleted, so a batch need not ask for it again."""
+        return defaultdict(dict)
 
     @property
     def title(self) -> str:

@@ -5,10 +5,39 @@ whose content hash is unchanged is not written, and an older version never overw
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from django.db import connection
 from psycopg import sql
+
+
+@cache
+def _types(table: str) -> dict[str, str]:
+    """The type of each column, which a binary COPY must be told."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select a.attname, t.typname from pg_attribute a join pg_type t on t.oid = a.atttypid"
+            " where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped",
+            [table],
+        )
+        return dict(cursor.fetchall())
+
+
+def hashes(table: str, account_id: int, refs: Sequence[str]) -> dict[str, bytes]:
+    """The content hashes of those of an account's rows that are stored, by ref.
+
+    One array instead of a thousand parameters: that alone halves the time it takes.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(
+                "select ref, content_hash from {} where account_id = %s and ref = any(%s)"
+                " and content_hash is not null"
+            ).format(sql.Identifier(table)),
+            [account_id, list(refs)],
+        )
+        return {ref: bytes(digest) for ref, digest in cursor.fetchall()}
 
 
 def upsert(
@@ -44,13 +73,19 @@ def upsert(
     order = sql.SQL(", ").join(map(sql.Identifier, key))
     back = sql.SQL(", ").join(sql.SQL("{}.{}").format(target, sql.Identifier(c)) for c in returning)
     with connection.cursor() as cursor:
+        # One round trip: made once a connection, and emptied of what the last batch left.
         cursor.execute(
             sql.SQL(
-                "create temporary table if not exists {} on commit delete rows"
-                " as select {} from {} with no data"
+                "set local client_min_messages = warning;"
+                " create temporary table if not exists {0} as select {1} from {2} with no data;"
+                " truncate {0}"
             ).format(incoming, names, target)
         )
-        with cursor.copy(sql.SQL("copy {} ({}) from stdin").format(incoming, names)) as copy:
+        statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(incoming, names)
+        # Asked before the COPY begins: a connection that copies answers nothing else.
+        types = _types(table)
+        with cursor.copy(statement) as copy:
+            copy.set_types([types[column] for column in columns])
             for row in rows:
                 copy.write_row(row)
         cursor.execute(
@@ -70,6 +105,4 @@ def upsert(
             )
         )
         written: list[tuple[Any, ...]] = cursor.fetchall()
-        # Within one transaction the table may serve again.
-        cursor.execute(sql.SQL("truncate {}").format(incoming))
     return written

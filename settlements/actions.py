@@ -30,7 +30,7 @@ TOTAL_COLUMNS = (
 )  # fmt: skip
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def store_reconciliations(
     account: ProviderAccount, records: Sequence[tuple[Item, ReconciliationRecord]], at: datetime
 ) -> Stored:

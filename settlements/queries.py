@@ -6,6 +6,7 @@ from django.db.models import Prefetch, QuerySet
 
 from merchants.models import Membership, ProviderAccount
 from merchants.queries import branch_limit
+from portal.upsert import hashes
 from settlements.models import Reconciliation, SchemeTotal
 
 
@@ -23,8 +24,7 @@ def schemes_of(reconciliation: Reconciliation) -> list[SchemeTotal]:
 
 def stored_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:
     """The content hashes of those of some reconciliations that are stored."""
-    found = Reconciliation.objects.filter(account=account, ref__in=refs)
-    return {ref: bytes(digest) for ref, digest in found.values_list("ref", "content_hash")}
+    return hashes("settlements_reconciliation", account.pk, refs)
 
 
 def reconciliations_with_schemes(member: Membership) -> QuerySet[Reconciliation]:

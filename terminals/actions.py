@@ -21,7 +21,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def store_terminals(
     account: ProviderAccount, records: Sequence[tuple[Item, TerminalRecord]], at: datetime
 ) -> Stored:
@@ -111,21 +111,26 @@ def ensure_terminal_users(
 ) -> dict[str, int]:
     """The pks of people met in transactions; an old transaction never renames anybody."""
     latest = {record.ref: record for record in records}
-    people = TerminalUser.objects.filter(account=account, ref__in=latest)
-    known = dict(people.values_list("ref", "pk"))
-    return known | store_terminal_users(
-        account, [r for r in latest.values() if r.ref not in known], at
-    )
+    known: dict[str, int] = account.known["people"]
+    missing = set(latest) - set(known)
+    if missing:
+        people = TerminalUser.objects.filter(account=account, ref__in=missing)
+        known.update(people.values_list("ref", "pk"))
+        new = [record for ref, record in latest.items() if ref not in known]
+        known.update(store_terminal_users(account, new, at))
+    return known
 
 
 def ensure_terminals(
     account: ProviderAccount, branches: Mapping[str, int | None], at: datetime
 ) -> dict[str, int]:
     """The pks of terminals by tid, with the branch they were met at; missing ones are made."""
-    own = Terminal.objects.filter(account=account, tid__in=branches)
-    found = dict(own.values_list("tid", "pk"))
-    missing = sorted(set(branches) - set(found))
+    found: dict[str, int] = account.known["terminals"]
+    missing = set(branches) - set(found)
+    own = Terminal.objects.filter(account=account, tid__in=missing)
     if missing:
+        found.update(own.values_list("tid", "pk"))
+    if missing - set(found):
         Terminal.objects.bulk_create(
             [
                 Terminal(
@@ -135,11 +140,11 @@ def ensure_terminals(
                     branch_id=branches[tid],
                     learned_at=at,
                 )
-                for tid in missing
+                for tid in sorted(missing - set(found))
             ],
             ignore_conflicts=True,
         )
-        found |= dict(own.filter(tid__in=missing).values_list("tid", "pk"))
+        found.update(own.values_list("tid", "pk"))
     return found
 
 
@@ -148,10 +153,12 @@ def ensure_devices(
 ) -> dict[str, int]:
     """The pks of devices by ref. A device is of the terminal on which it was met last."""
     latest = {record.ref: (record, terminal) for record, terminal in met}
-    own = Device.objects.filter(account=account, ref__in=latest)
-    found = dict(own.values_list("ref", "pk"))
-    missing = sorted(set(latest) - set(found))
+    found: dict[str, int] = account.known["devices"]
+    missing = set(latest) - set(found)
+    own = Device.objects.filter(account=account, ref__in=missing)
     if missing:
+        found.update(own.values_list("ref", "pk"))
+    if missing - set(found):
         Device.objects.bulk_create(
             [
                 Device(
@@ -163,11 +170,11 @@ def ensure_devices(
                     terminal_id=latest[ref][1],
                     last_seen_at=at,
                 )
-                for ref in missing
+                for ref in sorted(missing - set(found))
             ],
             ignore_conflicts=True,
         )
-        found |= dict(own.filter(ref__in=missing).values_list("ref", "pk"))
+        found.update(own.values_list("ref", "pk"))
     return found
 
 

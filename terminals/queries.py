@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 
 from merchants.models import Membership, ProviderAccount
 from merchants.queries import branch_limit
+from portal.upsert import hashes
 from terminals.models import Terminal, TerminalUser
 
 
@@ -43,6 +44,4 @@ def terminals_by_tid(account: ProviderAccount, tids: Sequence[str]) -> dict[str,
 
 def stored_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:
     """The content hashes of those of some terminals that are stored."""
-    found = Terminal.objects.filter(account=account, ref__in=refs, content_hash__isnull=False)
-    rows = found.values_list("ref", "content_hash")
-    return {ref: bytes(digest) for ref, digest in rows if ref and digest}
+    return hashes("terminals_terminal", account.pk, refs)

@@ -7,12 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
-import psycopg
 import pytest
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connections
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -24,6 +21,7 @@ from merchants.models import Membership, Merchant, ProviderAccount
 from providers.base.http import Limits
 from providers.base.sandbox import Options, Server, sandboxes
 from providers.nearpay.sandbox import DEMO_KEY, Sandbox
+from tests.database import as_owner, drop_database, make_database, url_of
 
 PROVE = bool(os.environ.get("PROVE"))
 NOON = datetime(2026, 11, 21, 9, tzinfo=UTC)  # noon in Riyadh
@@ -40,8 +38,11 @@ hypothesis_settings.load_profile("portal")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Known to the settings' host check; the wall below lets only loopback through.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # A fast one for the tests, and the real one for those that start the portal for real.
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher",
+        "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    ]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,53 +65,19 @@ def _wall() -> Iterator[None]:
     socket.socket.connect = connect  # type: ignore[method-assign]
 
 
-def url_of(alias: str) -> str:
-    """A connection's address, for another process."""
-    own = connections[alias].settings_dict
-    password = f":{quote(own['PASSWORD'])}" if own["PASSWORD"] else ""
-    host, port = own["HOST"] or "", own["PORT"]
-    if host.startswith("/"):
-        return f"postgresql://{own['USER']}@/{own['NAME']}?host={quote(host, safe='')}"
-    return f"postgresql://{own['USER']}{password}@{host}{f':{port}' if port else ''}/{own['NAME']}"
-
-
-def as_owner(name: str | None = None) -> psycopg.Connection[Any]:
-    own = connections["owner"].settings_dict
-    return psycopg.connect(
-        dbname=name or own["NAME"],
-        user=own["USER"],
-        password=own["PASSWORD"] or None,
-        host=own["HOST"] or None,
-        port=own["PORT"] or None,
-        autocommit=True,
-    )
-
-
 @pytest.fixture(scope="session")
 def django_db_setup(
     request: pytest.FixtureRequest, django_test_environment: None, django_db_blocker: Any
 ) -> Iterator[None]:
     """A database made and migrated by the owner; the tests act as the role that owns nothing."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    name = f"test_{settings.DATABASES['default']['NAME']}_{worker or os.getpid()}"
-    database = sql.Identifier(name)
-    with as_owner("postgres") as owner:
-        owner.execute(sql.SQL("drop database if exists {} with (force)").format(database))
-        owner.execute(
-            sql.SQL("create database {} template template0 encoding 'UTF8'").format(database)
-        )
+    # A name of this run's own, so that two runs beside each other do not meet.
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))[:8]
+    name = f"test_portal_{run}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     with django_db_blocker.unblock():
-        for alias in ("default", "owner"):
-            connections[alias].close()
-            connections[alias].settings_dict["NAME"] = name
-            settings.DATABASES[alias]["NAME"] = name
-        call_command("migrate", verbosity=0, interactive=False)
-        connections["owner"].close()
+        make_database(name)
     yield
     with django_db_blocker.unblock():
-        connections.close_all()
-    with as_owner("postgres") as owner:
-        owner.execute(sql.SQL("drop database if exists {} with (force)").format(database))
+        drop_database(name)
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from providers.base.records import TerminalUserRecord
 from providers.base.sandbox import AFTER, BEFORE
 from providers.nearpay.sandbox import DEMO_KEY
 from providers.nearpay.sandbox.render import CANARY
-from tests.conftest import PROVE, QUICK, as_owner
+from tests.conftest import PROVE, QUICK
+from tests.database import as_owner
 from tests.test_pages import urls
 
 CANARIES = [*CANARY.values(), "CANARY-EXTRA", "CANARY-CVV", DEMO_KEY]

@@ -1,16 +1,17 @@
 """Storing transactions with their receipts, and payment sessions."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from merchants.actions.branches import ensure_branches
 from merchants.actions.resource import Stored
 from merchants.models import Branch, ProviderAccount
 from portal.upsert import upsert
-from providers.base.reading import Item
+from providers.base.reading import Item, Reading
 from providers.base.records import SessionRecord, TransactionRecord
 from providers.base.registry import providers
 from terminals.actions import (
@@ -21,7 +22,6 @@ from terminals.actions import (
 )
 from terminals.queries import terminals_by_ref, terminals_by_tid
 from transactions import receipts
-from transactions.models import Receipt
 
 COLUMNS = (
     "account_id", "ref", "merchant_id", "branch_id", "terminal_id", "terminal_user_id",
@@ -37,18 +37,42 @@ SESSION_COLUMNS = (
     "provider_status", "amount_minor", "currency", "reference", "transaction_ref", "occurred_at",
     "expires_at", "content_hash", "version_at", "learned_at",
 )  # fmt: skip
-Records = Sequence[tuple[Item, TransactionRecord]]
 
 
-@transaction.atomic
+@dataclass(frozen=True)
+class Prepared:
+    """A transaction with its receipts packed, made while the database stores another batch."""
+
+    record: TransactionRecord
+    # Reference, kind and packed fields of each receipt.
+    receipts: tuple[tuple[str, str, bytes], ...]
+
+
+Records = Sequence[tuple[Item, Prepared]]
+
+
+def prepare(record: TransactionRecord, provider: str) -> Prepared:
+    """Pack a record's receipts against the provider's example."""
+    example = providers()[provider].receipt_example
+    packed = ((r.ref, r.kind, receipts.pack(r.fields, example)) for r in record.receipts)
+    return Prepared(record, tuple(packed))
+
+
+def prepare_all(reading: Reading[TransactionRecord], provider: str) -> Reading[Prepared]:
+    """The same for what was read of a batch."""
+    records = [(item, prepare(record, provider)) for item, record in reading.records]
+    return Reading(records, reading.rejected, reading.surprises)
+
+
+@transaction.atomic(savepoint=False)
 def store_transactions(account: ProviderAccount, records: Records, at: datetime) -> Stored:
     """Store transactions and their receipts; only new and changed rows are written.
 
     A branch, terminal, person or device that is met here first is made, and filled in when the
     provider lists it.
     """
-    latest = {record.ref: (item, record) for item, record in records}
-    rows = _rows(account, [record for _, record in latest.values()], latest, at)
+    latest = {made.record.ref: (item, made) for item, made in records}
+    rows = _rows(account, [made.record for _, made in latest.values()], latest, at)
     written = upsert(
         "transactions_transaction",
         COLUMNS,
@@ -57,7 +81,8 @@ def store_transactions(account: ProviderAccount, records: Records, at: datetime)
         keep=("merchant_id", "learned_at"),
         returning=("id", "ref", "terminal_id", "occurred_at"),
     )
-    _store_receipts(account, {ref: pk for pk, ref, *_ in written}, latest)
+    changed = [ref for _, ref, *_, new in written if not new]
+    _store_receipts(account, {ref: pk for pk, ref, *_ in written}, changed, latest)
     seen: dict[int, datetime] = {}
     for _, _, terminal, occurred_at, _ in written:
         if terminal is not None and (terminal not in seen or seen[terminal] < occurred_at):
@@ -70,7 +95,7 @@ def store_transactions(account: ProviderAccount, records: Records, at: datetime)
 def _rows(
     account: ProviderAccount,
     records: list[TransactionRecord],
-    latest: dict[str, tuple[Item, TransactionRecord]],
+    latest: dict[str, tuple[Item, Prepared]],
     at: datetime,
 ) -> list[tuple[Any, ...]]:
     branches = ensure_branches(account, [r.branch for r in records if r.branch])
@@ -107,25 +132,31 @@ def _rows(
 def _store_receipts(
     account: ProviderAccount,
     written: dict[str, int],
-    latest: dict[str, tuple[Item, TransactionRecord]],
+    changed: list[str],
+    latest: dict[str, tuple[Item, Prepared]],
 ) -> None:
     if not written:
         return
     dictionary = receipts.dictionary_of(account.provider)
     rows = [
-        (pk, position, r.ref, r.kind, dictionary.pk, receipts.pack(r.fields, dictionary))
+        (pk, position, slip, kind, dictionary.pk, body)
         for ref, pk in written.items()
-        for position, r in enumerate(latest[ref][1].receipts)
+        for position, (slip, kind, body) in enumerate(latest[ref][1].receipts)
     ]
     upsert("transactions_receipt", RECEIPT_COLUMNS, rows, key=("transaction_id", "position"))
-    # A provider that takes a receipt back leaves fewer of them.
-    counts = {pk: len(latest[ref][1].receipts) for ref, pk in written.items()}
-    for count in set(counts.values()):
-        owners = [pk for pk, number in counts.items() if number == count]
-        Receipt.objects.filter(transaction__in=owners, position__gte=count).delete()
+    # A provider that takes a receipt back leaves fewer of them; a new row had none before.
+    if not changed:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from transactions_receipt r"
+            " using (select unnest(%s::bigint[]) as pk, unnest(%s::int[]) as number) w"
+            " where r.transaction_id = w.pk and r.position >= w.number",
+            [[written[ref] for ref in changed], [len(latest[ref][1].receipts) for ref in changed]],
+        )
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def store_sessions(
     account: ProviderAccount, records: Sequence[tuple[Item, SessionRecord]], at: datetime
 ) -> Stored:

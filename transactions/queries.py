@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 
 from merchants.models import Membership, ProviderAccount
 from merchants.queries import branch_limit
+from portal.upsert import hashes
 from transactions.models import Receipt, Session, Transaction
 
 
@@ -29,11 +30,9 @@ def sessions_for(member: Membership) -> QuerySet[Session]:
 
 def stored_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:
     """The content hashes of those of some transactions that are stored."""
-    found = Transaction.objects.filter(account=account, ref__in=refs)
-    return {ref: bytes(digest) for ref, digest in found.values_list("ref", "content_hash")}
+    return hashes("transactions_transaction", account.pk, refs)
 
 
 def stored_session_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:
     """The same for sessions."""
-    found = Session.objects.filter(account=account, ref__in=refs)
-    return {ref: bytes(digest) for ref, digest in found.values_list("ref", "content_hash")}
+    return hashes("transactions_session", account.pk, refs)

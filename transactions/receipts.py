@@ -36,9 +36,9 @@ def _raw(example: bytes) -> zstandard.ZstdCompressionDict:
     return zstandard.ZstdCompressionDict(example, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 
 
-def pack(fields: dict[str, str], dictionary: ReceiptDictionary) -> bytes:
-    """The stored form of a receipt's fields."""
-    return _compressor(bytes(dictionary.example)).compress(_encode(fields))
+def pack(fields: dict[str, str], example: bytes) -> bytes:
+    """The stored form of a receipt's fields, against a dictionary's example."""
+    return _compressor(example).compress(_encode(fields))
 
 
 def unpack(receipt: Receipt) -> dict[str, str]:

@@ -11,11 +11,15 @@ RESOURCES = [
         position=30,
         capability=ListsTransactions,
         list=lambda connector, period, account: connector.list_transactions(period),
-        read=lambda connector, items: connector.read_transactions(items),
+        read=lambda connector, items: actions.prepare_all(
+            connector.read_transactions(items), connector.name
+        ),
         known=queries.stored_hashes,
         store=actions.store_transactions,
         finds=FindsTransactions,
-        find=lambda connector, ref: connector.find_transaction(ref),
+        find=lambda connector, ref: actions.prepare(
+            connector.find_transaction(ref), connector.name
+        ),
     ),
     Resource(
         name="sessions",

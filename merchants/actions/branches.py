@@ -20,7 +20,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def store_branches(
     account: ProviderAccount, records: Sequence[tuple[Item, BranchRecord]], at: datetime
 ) -> Stored:
@@ -67,15 +67,18 @@ def _rename(before: BranchIdentity, record: BranchRecord) -> None:
 def ensure_branches(account: ProviderAccount, records: Iterable[BranchRecord]) -> dict[str, Branch]:
     """The branches of some refs; those not known yet are made, and filled in when listed."""
     wanted = {record.ref: record for record in records}
-    found = _by_ref(account, wanted)
+    found: dict[str, Branch] = account.known["branches"]
     missing = sorted(set(wanted) - set(found))
+    if missing:
+        found.update(_by_ref(account, missing))
+        missing = [ref for ref in missing if ref not in found]
     if not missing:
         return found
     zone = providers()[account.provider].default_zone
     with transaction.atomic():
         # Serialises makers of the same branch: of two at once, one makes it and one finds it.
         ProviderAccount.objects.select_for_update().get(pk=account.pk)
-        found |= _by_ref(account, missing)
+        found.update(_by_ref(account, missing))
         missing = [ref for ref in missing if ref not in found]
         made = Branch.objects.bulk_create(
             Branch(
@@ -96,7 +99,8 @@ def ensure_branches(account: ProviderAccount, records: Iterable[BranchRecord]) -
             )
             for ref, branch in zip(missing, made, strict=True)
         )
-    return found | dict(zip(missing, made, strict=True))
+    found.update(zip(missing, made, strict=True))
+    return found
 
 
 def _by_ref(account: ProviderAccount, refs: Iterable[str]) -> dict[str, Branch]:

@@ -3,7 +3,7 @@
 Each app's `sync.py` lists RESOURCES; `merchants.sync` conducts them in their order.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,7 @@ class Resource:
     name: str
     position: int
     capability: type
-    list: Callable[[Any, Period, ProviderAccount], Iterator[Batch]]
+    list: Callable[[Any, Period, ProviderAccount], Generator[Batch]]
     read: Callable[[Any, Iterable[Item]], Reading[Any]]
     # The content hashes of those of some refs that are stored.
     known: Callable[[ProviderAccount, Sequence[str]], dict[str, bytes]]

@@ -15,7 +15,7 @@ Nothing is assumed; the walk learns from what comes:
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -76,7 +76,7 @@ class Batch:
 Fetch = Callable[[int], Page]
 
 
-def walk(fetch: Fetch, *, since: datetime | None, fetchers: int = 4) -> Iterator[Batch]:
+def walk(fetch: Fetch, *, since: datetime | None, fetchers: int = 4) -> Generator[Batch]:
     """Deliver every item whose time is at or after `since` (or all), and some before it."""
     with ThreadPoolExecutor(max(fetchers, 1), thread_name_prefix="fetch") as pool:
         walker = _Walk(fetch, since, fetchers, pool)
@@ -137,7 +137,7 @@ class _Walk:
         self.total: int | None = None
         self.order = Order.UNKNOWN
 
-    def run(self) -> Iterator[Batch]:
+    def run(self) -> Generator[Batch]:
         first = self._get(1)
         started_at = first.at or max((i.at for i in first.items if i.at), default=None)
         newest = started_at

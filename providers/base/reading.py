@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
-from typing import Any, Generic, TypeVar
+from functools import cache, reduce
+from operator import or_
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 import xxhash
@@ -19,7 +20,9 @@ import xxhash
 from providers.base.errors import Unreadable
 
 R = TypeVar("R")
-LONGEST_NAME, MOST_NAMES, LONGEST_TEXT, LONGEST_FIELD = 40, 50, 60, 200
+LONGEST_NAME, MOST_NAMES, LONGEST_TEXT = 40, 50, 60
+# Payload models limit their texts to this, and the columns for them are as wide.
+LONGEST_FIELD = 200
 _CARD = re.compile(r"(?<![0-9])(?:[0-9][ -]?){12,18}[0-9](?![0-9])", re.ASCII)
 
 
@@ -82,21 +85,73 @@ def read(
 ) -> Reading[R]:
     """Decode and translate items, each alone."""
     reading: Reading[R] = Reading()
-    decoder = msgspec.json.Decoder(model)
+    strict, lenient = _decoders(model)
     known = names_of(model)
     for item in items:
         try:
-            record = translate(decoder.decode(item.raw))
-            # Most items have no long text at all, which one look at the bytes tells.
-            if max(map(len, item.raw.split(b'"'))) > LONGEST_FIELD:
-                refuse_long(record)
+            try:
+                payload = strict.decode(item.raw)
+            except msgspec.ValidationError:
+                # An undocumented field, or a wrong one: the lenient decoder tells which.
+                reading.surprises.update(surprises(item.raw, known))
+                payload = lenient.decode(item.raw)
+            record = translate(payload)
             refuse_nul(item.raw, record)
         except (msgspec.MsgspecError, Unreadable, RecursionError) as problem:
             reading.rejected.append(set_aside(item, problem, known))
         else:
             reading.records.append((item, record))
-        reading.surprises.update(surprises(item.raw, known))
     return reading
+
+
+@cache
+def _decoders(model: type[msgspec.Struct]) -> tuple[Any, Any]:
+    """A decoder that refuses undocumented fields, and one that passes over them.
+
+    Nearly every item has none, and refusing costs nothing, while looking for them does.
+    """
+    return msgspec.json.Decoder(_strict(model)), msgspec.json.Decoder(model)
+
+
+@cache
+def _strict(model: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """The same model, with its documented but unread fields, that refuses any other."""
+    fields: list[Any] = []
+    for each in msgspec.inspect.type_info(model).fields:  # type: ignore[attr-defined]
+        kind = _strict_type(each.type)
+        if each.required:
+            fields.append((each.name, kind))
+        elif each.default_factory is not msgspec.NODEFAULT:
+            fields.append((each.name, kind, msgspec.field(default_factory=each.default_factory)))
+        else:
+            fields.append((each.name, kind, each.default))
+    ignored: frozenset[str] = getattr(model, "IGNORED", frozenset())
+    unread = ignored - set(model.__struct_fields__)
+    fields += [(name, Any, None) for name in sorted(unread)]
+    return msgspec.defstruct(model.__name__, fields, forbid_unknown_fields=True, kw_only=True)
+
+
+def _strict_type(info: Any) -> Any:
+    inspect = msgspec.inspect
+    if isinstance(info, inspect.StrType) and info.max_length:
+        return Annotated[str, msgspec.Meta(max_length=info.max_length)]
+    if isinstance(info, inspect.StructType):
+        return _strict(info.cls)
+    if isinstance(info, inspect.UnionType):
+        return reduce(or_, (_strict_type(each) for each in info.types))
+    if isinstance(info, inspect.ListType):
+        return list[_strict_type(info.item_type)]  # type: ignore[misc]
+    return _PLAIN[type(info)]
+
+
+_PLAIN: dict[type, Any] = {
+    msgspec.inspect.StrType: str,
+    msgspec.inspect.IntType: int,
+    msgspec.inspect.BoolType: bool,
+    msgspec.inspect.NoneType: type(None),
+    msgspec.inspect.DateTimeType: datetime,
+    msgspec.inspect.AnyType: Any,
+}
 
 
 def set_aside(item: Item, problem: BaseException, known: frozenset[str]) -> Rejected:
@@ -124,24 +179,6 @@ def explain(problem: BaseException) -> tuple[str, str]:
     )
     sentence = re.sub(r"'[^']*'", "…", sentence) if "utf-8" in sentence else sentence
     return sentence.rstrip(".")[:200] + ".", path
-
-
-def refuse_long(record: object, path: str = "$") -> None:
-    """A text longer than any the fields are made for is set aside whole, not cut."""
-    for name in record.__struct_fields__:  # type: ignore[attr-defined]
-        value = getattr(record, name)
-        if isinstance(value, str):
-            if len(value) > LONGEST_FIELD:
-                raise Unreadable(
-                    f"A text is longer than {LONGEST_FIELD} characters.", f"{path}.{name}"
-                )
-        elif isinstance(value, msgspec.Struct):
-            refuse_long(value, f"{path}.{name}")
-        elif isinstance(value, tuple):
-            for each in value:
-                refuse_long(each, f"{path}.{name}")
-        elif isinstance(value, dict) and any(len(each) > LONGEST_FIELD for each in value.values()):
-            raise Unreadable(f"A text is longer than {LONGEST_FIELD} characters.", f"{path}.{name}")
 
 
 def refuse_nul(raw: bytes, record: object) -> None:

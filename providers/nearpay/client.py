@@ -5,7 +5,7 @@ leave rows out without a sign. The key is static and has no expiry; it can be wi
 NearPay's dashboard, which then answers 401.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -93,7 +93,7 @@ class Connector:
         one = _one("merchant", payloads.Merchant, translate.branch)
         return self._door.write("POST", "/merchants", body=body, decode=one)
 
-    def list_branches(self, period: Period) -> Iterator[Batch]:
+    def list_branches(self, period: Period) -> Generator[Batch]:
         """`GET /merchants` (C)."""
         return self._list("/merchants", "merchants", period)
 
@@ -112,7 +112,7 @@ class Connector:
         body = {"trsm_code": code, "merchant_id": branch_ref, "name": name}
         return self._door.write("POST", "/terminals", body=body, decode=_created_terminal)
 
-    def list_terminals(self, period: Period) -> Iterator[Batch]:
+    def list_terminals(self, period: Period) -> Generator[Batch]:
         """`GET /terminals` (C)."""
         return self._list("/terminals", "terminals", period)
 
@@ -145,7 +145,7 @@ class Connector:
 
     # transactions
 
-    def list_transactions(self, period: Period) -> Iterator[Batch]:
+    def list_transactions(self, period: Period) -> Generator[Batch]:
         """`GET /transactions` (C)."""
         return self._list("/transactions", "transactions", period)
 
@@ -167,7 +167,7 @@ class Connector:
         body = {"terminal_id": terminal_ref}
         return self._door.write("POST", "/reconciliations", body=body, decode=one)
 
-    def list_reconciliations(self, period: Period) -> Iterator[Batch]:
+    def list_reconciliations(self, period: Period) -> Generator[Batch]:
         """`GET /reconciliations` (I, by symmetry)."""
         return self._list("/reconciliations", "reconciliations", period)
 
@@ -195,7 +195,7 @@ class Connector:
         one = _one("session", payloads.Session, translate.session)
         return self._door.write("POST", path, body=body, decode=one)
 
-    def list_sessions(self, period: Period, *, terminal_refs: Sequence[str]) -> Iterator[Batch]:
+    def list_sessions(self, period: Period, *, terminal_refs: Sequence[str]) -> Generator[Batch]:
         """`GET /sessions`, or terminal by terminal where that does not exist (I, undecided)."""
         try:
             yield from self._list("/sessions", "sessions", period)
@@ -226,7 +226,7 @@ class Connector:
 
     def _list(
         self, path: str, name: str, period: Period, *, asked_of: str | None = None
-    ) -> Iterator[Batch]:
+    ) -> Generator[Batch]:
         def fetch(number: int) -> Page:
             frame, at = self._door.read(
                 path,

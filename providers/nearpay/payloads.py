@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct, field
 
 from providers.base.errors import Unreadable
+from providers.base.reading import LONGEST_FIELD
 
 PRODUCTION = "https://api.nearpay.io/v1/clients-sdk"
 # (C) besides the two hosts of the page, the newer host for Saudi Arabia.
@@ -19,7 +20,9 @@ HOSTS = frozenset({"api.nearpay.io", "sandbox-api.nearpay.io", "sa-api.nearpay.i
 
 T = TypeVar("T")
 # The page shows numbers as numbers, other public texts the same ones as strings.
-Number = int | str
+# No documented text is longer; one that is would be nothing that a column is made for.
+Text = Annotated[str, Meta(max_length=LONGEST_FIELD)]
+Number = int | Text
 
 
 class Credentials(Struct, frozen=True):
@@ -30,8 +33,8 @@ class Credentials(Struct, frozen=True):
 
 
 class Names(Struct):
-    arabic: str | None = None
-    english: str | None = None
+    arabic: Text | None = None
+    english: Text | None = None
 
 
 class Labelled(Struct):
@@ -43,38 +46,38 @@ class Merchant(Struct):
     """A branch of ours."""
 
     IGNORED: ClassVar[frozenset[str]] = frozenset({"has_policy"})
-    id: str | None = None
-    name: str | None = None
-    name_ar: str | None = None
-    reference_id: str | None = None
-    status: str | None = None
+    id: Text | None = None
+    name: Text | None = None
+    name_ar: Text | None = None
+    reference_id: Text | None = None
+    status: Text | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
     user: "User | None" = None
 
 
 class User(Struct):
-    id: str | None = None
-    name: str | None = None
-    mobile: str | None = None
-    email: str | None = None
+    id: Text | None = None
+    name: Text | None = None
+    mobile: Text | None = None
+    email: Text | None = None
 
 
 class Device(Struct):
-    id: str | None = None
-    status: str | None = None
-    type: str | None = None
+    id: Text | None = None
+    status: Text | None = None
+    type: Text | None = None
 
 
 class Connection(Struct):
-    id: str | None = None
+    id: Text | None = None
     device: Device | None = None
 
 
 class Terminal(Struct):
-    tid: str
-    id: str | None = None
-    name: str | None = None
+    tid: Text
+    id: Text | None = None
+    name: Text | None = None
     merchant: Merchant | None = None
     user: User | msgspec.UnsetType | None = msgspec.UNSET
     is_assigned_to_user: bool | None = None
@@ -91,14 +94,14 @@ class CreatedTerminal(Struct):
 
 
 class ReceiptMerchant(Struct):
-    id: str | None = None
+    id: Text | None = None
     name: Names | None = None
     address: Names | None = None
-    category_code: str | None = None
+    category_code: Text | None = None
 
 
 class NamedCode(Struct):
-    id: str | None = None
+    id: Text | None = None
     name: Names | None = None
 
 
@@ -106,24 +109,24 @@ class Receipt(Struct):
     IGNORED: ClassVar[frozenset[str]] = frozenset(
         {"payment_account_reference", "pan_suffix", "qr_code", "transaction_uuid"}
     )
-    id: str
+    id: Text
     amount_authorized: Labelled
     currency: Names
-    type: str | None = None
+    type: Text | None = None
     merchant: ReceiptMerchant | None = None
-    start_date: str | None = None
-    start_time: str | None = None
-    end_date: str | None = None
-    end_time: str | None = None
-    card_scheme_sponsor: str | None = None
-    tid: str | None = None
+    start_date: Text | None = None
+    start_time: Text | None = None
+    end_date: Text | None = None
+    end_time: Text | None = None
+    card_scheme_sponsor: Text | None = None
+    tid: Text | None = None
     system_trace_audit_number: Number | None = None
-    pos_software_version_number: str | None = None
+    pos_software_version_number: Text | None = None
     retrieval_reference_number: Number | None = None
     card_scheme: NamedCode | None = None
     transaction_type: NamedCode | None = None
-    pan: str | None = None
-    card_expiration: str | None = None
+    pan: Text | None = None
+    card_expiration: Text | None = None
     amount_other: Labelled | None = None
     status_message: Names | None = None
     is_approved: bool | None = None
@@ -135,31 +138,31 @@ class Receipt(Struct):
     receipt_line_two: Names | None = None
     thanks_message: Names | None = None
     save_receipt_message: Names | None = None
-    entry_mode: str | None = None
+    entry_mode: Text | None = None
     action_code: Number | None = None
-    application_identifier: str | None = None
-    terminal_verification_result: str | None = None
-    transaction_state_information: str | None = None
-    cardholader_verfication_result: str | None = None
-    cryptogram_information_data: str | None = None
-    application_cryptogram: str | None = None
-    kernel_id: str | None = None
+    application_identifier: Text | None = None
+    terminal_verification_result: Text | None = None
+    transaction_state_information: Text | None = None
+    cardholader_verfication_result: Text | None = None
+    cryptogram_information_data: Text | None = None
+    application_cryptogram: Text | None = None
+    kernel_id: Text | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
 
 class Internet(Struct):
-    type: str | None = None
+    type: Text | None = None
     speed: Number | None = None
 
 
 class TransactionTerminal(Struct):
-    tid: str | None = None
-    id: str | None = None
+    tid: Text | None = None
+    id: Text | None = None
 
 
 class Transaction(Struct):
-    id: str
+    id: Text
     receipts: list[Receipt]
     created_at: datetime | None = None
     is_reconcilied: bool | None = None
@@ -167,12 +170,12 @@ class Transaction(Struct):
     device: Device | None = None
     merchant: Merchant | None = None
     user: User | None = None
-    customer_reference_number: str | None = None
+    customer_reference_number: Text | None = None
     internet: Internet | None = None
 
 
 class Count(Struct):
-    total: str
+    total: Text
     count: Number
     label: Names | None = None
 
@@ -192,7 +195,7 @@ class Side(Struct):
 
 
 class SchemeName(Struct):
-    value: str
+    value: Text
     label: Names | None = None
 
 
@@ -207,36 +210,36 @@ class ReconciliationReceipt(Struct):
     IGNORED: ClassVar[frozenset[str]] = frozenset(
         {"qr_code", "client_id", "device_id", "user_id", "reconciliation", "device"}
     )
-    id: str
+    id: Text
     details: Details
     currency: Names
     is_balanced: Labelled
-    date: str | None = None
-    time: str | None = None
-    start_date: str | None = None
-    start_time: str | None = None
-    end_date: str | None = None
-    end_time: str | None = None
+    date: Text | None = None
+    time: Text | None = None
+    start_date: Text | None = None
+    start_time: Text | None = None
+    end_date: Text | None = None
+    end_time: Text | None = None
     merchant: ReceiptMerchant | None = None
-    card_acceptor_terminal_id: str | None = None
-    pos_software_version_number: str | None = None
-    card_scheme_sponsor_id: str | None = None
+    card_acceptor_terminal_id: Text | None = None
+    pos_software_version_number: Text | None = None
+    card_scheme_sponsor_id: Text | None = None
     schemes: list[SchemeBlock] = field(default_factory=list)
     system_trace_audit_number: Number | None = None
-    merchant_id: str | None = None
+    merchant_id: Text | None = None
     terminal: TransactionTerminal | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
 
 class ReconciliationTerminal(Struct):
-    card_acceptor_terminal_id: str | None = None
+    card_acceptor_terminal_id: Text | None = None
 
 
 class Reconciliation(Struct):
-    id: str
+    id: Text
     reconciliation_receipt: ReconciliationReceipt
-    merchant_id: str | None = None
+    merchant_id: Text | None = None
     created_at: datetime | None = None
     terminal: ReconciliationTerminal | None = None
 
@@ -249,7 +252,7 @@ class CreatedReconciliation(Struct):
 
 class SessionReceipt(Struct):
     IGNORED: ClassVar[frozenset[str]] = frozenset(Receipt.__struct_fields__)
-    tid: str | None = None
+    tid: Text | None = None
 
 
 class SessionTransaction(Struct):
@@ -261,29 +264,29 @@ class SessionTransaction(Struct):
             "pos_confirmed", *ReceiptMerchant.__struct_fields__, *Names.__struct_fields__,
         }
     )  # fmt: skip
-    uuid: str | None = None
-    transaction_currency_code: str | None = None
-    merchant_id: str | None = None
+    uuid: Text | None = None
+    transaction_currency_code: Text | None = None
+    merchant_id: Text | None = None
     receipts: list[SessionReceipt] = field(default_factory=list)
 
 
 class Session(Struct):
     IGNORED: ClassVar[frozenset[str]] = frozenset({"client_id", "original_transaction"})
-    id: str
-    status: str
-    type: str
+    id: Text
+    status: Text
+    type: Text
     # (S) an integer where it is created, a text in the list; minor units in both.
     amount: Number
     created_at: datetime
-    reference_id: str | None = None
+    reference_id: Text | None = None
     terminal: TransactionTerminal | None = None
-    merchant_id: str | None = None
+    merchant_id: Text | None = None
     # (S) epoch milliseconds: a number where it is created, a text in the list.
     expired_at: Number | None = None
     updated_at: datetime | None = None
     transaction: SessionTransaction | None = None
     # Added by the client where the list was asked for by terminal, which its rows do not say.
-    asked_of: str | None = None
+    asked_of: Text | None = None
 
 
 class _Pages(Struct):
@@ -352,7 +355,7 @@ class Failure(Struct):
     """The error body of the provider's device SDK (C); the Accounts API documents none."""
 
     code: Number | None = None
-    code_text: str | None = None
+    code_text: Text | None = None
     error: Names | None = None
     solution: Names | None = None
     message: Any = None

@@ -6,6 +6,7 @@ old rows anew.
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from msgspec import UNSET
@@ -271,8 +272,9 @@ def _receipt(payload: payloads.Receipt) -> ReceiptRecord:
         "save": payload.save_receipt_message,
     }
     for name, names in both.items():
-        fields[name] = without_cards(_strip(names.english)) if names else None
-        fields[f"{name}_ar"] = without_cards(_strip(names.arabic)) if names else None
+        if names is not None:
+            fields[name] = _printed(names.english or "")
+            fields[f"{name}_ar"] = _printed(names.arabic or "")
     kind = _kind(payload)
     return ReceiptRecord(ref=payload.id, kind=kind, fields={k: v for k, v in fields.items() if v})
 
@@ -419,6 +421,12 @@ def _text(value: payloads.Number | None, width: int) -> str | None:
     if value is None or value == "":
         return None
     return str(value).rjust(width, "0") if isinstance(value, int) else value.strip() or None
+
+
+@lru_cache(maxsize=4096)
+def _printed(text: str) -> str | None:
+    """A printed text without padding and card numbers. They repeat on every slip."""
+    return without_cards(text.strip())
 
 
 def _strip(text: str | None) -> str | None:

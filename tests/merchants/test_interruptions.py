@@ -19,7 +19,8 @@ from merchants.models import Bookmark, Merchant, ProviderAccount, SyncRun, SyncS
 from merchants.sync import AlreadyRunning, Ask, abandoned_runs, due_accounts, revive, run_sync
 from merchants.tasks import sync_account
 from portal.embedded import ROOT
-from tests.conftest import PROVE, QUICK, Played, as_owner, environment
+from tests.conftest import PROVE, QUICK, Played, environment
+from tests.database import as_owner
 from tests.merchants.test_sync import ledger_of
 from transactions.models import Receipt, Transaction
 

@@ -196,5 +196,5 @@ class TestCircles:
         batches = walk(provider.fetch, since=None, fetchers=4)
         next(batches)
         next(batches)
-        batches.close()  # type: ignore[attr-defined]
+        batches.close()
         assert provider.asked <= 8

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios from one run, sides interleaved."""
