@@ -1,5 +1,6 @@
 """Packing receipts: canonical JSON, compressed against an example that is kept in the database."""
 
+import threading
 from functools import lru_cache
 
 import msgspec
@@ -22,14 +23,31 @@ def dictionary_of(provider: str) -> ReceiptDictionary:
     return row
 
 
-@lru_cache(maxsize=32)
+class _Machines(threading.local):
+    """Each thread's own compressors and decompressors: one shared by two threads garbles both."""
+
+    def __init__(self) -> None:
+        self.packers: dict[bytes, zstandard.ZstdCompressor] = {}
+        self.unpackers: dict[bytes, zstandard.ZstdDecompressor] = {}
+
+
+_machines = _Machines()
+
+
 def _compressor(example: bytes) -> zstandard.ZstdCompressor:
-    return zstandard.ZstdCompressor(level=LEVEL, dict_data=_raw(example), write_content_size=True)
+    made = _machines.packers.get(example)
+    if made is None:
+        made = zstandard.ZstdCompressor(level=LEVEL, dict_data=_raw(example))
+        _machines.packers[example] = made
+    return made
 
 
-@lru_cache(maxsize=32)
 def _decompressor(example: bytes) -> zstandard.ZstdDecompressor:
-    return zstandard.ZstdDecompressor(dict_data=_raw(example), max_window_size=2**23)
+    made = _machines.unpackers.get(example)
+    if made is None:
+        made = zstandard.ZstdDecompressor(dict_data=_raw(example), max_window_size=2**23)
+        _machines.unpackers[example] = made
+    return made
 
 
 def _raw(example: bytes) -> zstandard.ZstdCompressionDict:
