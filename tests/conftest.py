@@ -93,18 +93,6 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
             ).fetchall()
             names = sql.SQL(", ").join(sql.Identifier(name) for (name,) in tables)
             owner.execute(sql.SQL("truncate {} cascade").format(names))
-        from transactions.receipts import dictionary_of
-
-        dictionary_of.cache_clear()
-
-
-@pytest.fixture(autouse=True)
-def _no_kept_dictionary() -> Iterator[None]:
-    """The dictionary's row is remembered for a process; a test that is rolled back loses it."""
-    yield
-    from transactions.receipts import dictionary_of
-
-    dictionary_of.cache_clear()
 
 
 @pytest.fixture

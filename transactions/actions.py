@@ -137,7 +137,11 @@ def _store_receipts(
 ) -> None:
     if not written:
         return
-    dictionary = receipts.dictionary_of(account.provider)
+    # Remembered for a run and no longer: a batch that is rolled back takes a new row with it.
+    kept = account.known["dictionary"]
+    if account.provider not in kept:
+        kept[account.provider] = receipts.dictionary_of(account.provider)
+    dictionary = kept[account.provider]
     rows = [
         (pk, position, slip, kind, dictionary.pk, body)
         for ref, pk in written.items()

@@ -1,7 +1,6 @@
 """Packing receipts: canonical JSON, compressed against an example that is kept in the database."""
 
 import threading
-from functools import lru_cache
 
 import msgspec
 import xxhash
@@ -14,7 +13,6 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 LEVEL = 3
 
 
-@lru_cache(maxsize=32)
 def dictionary_of(provider: str) -> ReceiptDictionary:
     """The row that holds a provider's present example; made when it is first needed."""
     example = providers()[provider].receipt_example

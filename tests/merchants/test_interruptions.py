@@ -11,6 +11,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import OperationalError, connection
 from django.utils.timezone import now
@@ -20,7 +21,7 @@ from merchants.sync import AlreadyRunning, Ask, abandoned_runs, due_accounts, re
 from merchants.tasks import sync_account
 from portal.embedded import ROOT
 from tests.conftest import PROVE, QUICK, Played, environment
-from tests.database import as_owner
+from tests.database import as_owner, url_of
 from tests.merchants.test_sync import ledger_of
 from transactions.models import Receipt, Transaction
 
@@ -207,8 +208,9 @@ class TestDatabase:
 
             def cut(step: SyncStep, pid: int = pid, after: int = 900 + number * 700) -> None:
                 if step.resource == "transactions" and step.fetched > after:
-                    with as_owner() as owner:
-                        owner.execute("select pg_terminate_backend(%s)", [pid])
+                    # As the application's own role, which may end its own sessions.
+                    with psycopg.connect(url_of("default"), autocommit=True) as other:
+                        other.execute("select pg_terminate_backend(%s)", [pid])
 
             with pytest.raises(OperationalError):
                 run_sync(account.pk, limits=QUICK, progress=cut)
