@@ -66,6 +66,21 @@ class TestTransactions:
         assert len(found) == Transaction.objects.filter(**{field: value}).count()
         assert {each[field] for each in found} == {value}
 
+    @pytest.mark.parametrize(
+        ("moment", "code"),
+        [
+            ("2026-11-21T09:00:00Z", 200),
+            ("3135-12-21T15:40:51-17:27", 200),
+            ("0001-01-01T00:00:00+23:59", 400),
+            ("9999-12-31T23:59:59-23:59", 400),
+        ],
+    )
+    def test_a_time_in_any_zone_is_read_or_refused(
+        self, api: Client, moment: str, code: int
+    ) -> None:
+        for name in ("occurred_from", "occurred_to"):
+            assert api.get("/api/v1/transactions/", {name: moment}).status_code == code
+
     def test_arabic_digits_are_understood(self, api: Client) -> None:
         row = Transaction.objects.exclude(rrn=None).order_by("pk")[0]
         assert row.rrn is not None

@@ -206,7 +206,7 @@ class TestDatabase:
                 cursor.execute("select pg_backend_pid()")
                 pid = cursor.fetchone()[0]
 
-            def cut(step: SyncStep, pid: int = pid, after: int = 900 + number * 700) -> None:
+            def cut(step: SyncStep, pid: int = pid, after: int = 900 + number * 500) -> None:
                 if step.resource == "transactions" and step.fetched > after:
                     # As the application's own role, which may end its own sessions.
                     with psycopg.connect(url_of("default"), autocommit=True) as other:
