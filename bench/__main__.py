@@ -252,6 +252,7 @@ def bench_load(rows: int, bars: Bars) -> None:
     from providers.base.http import Limits
 
     ours, naive, peer, again = [], [], [], []
+    rewritten = 0
     ask = Ask(only=frozenset({"transactions"}), deep=True)
     with sandbox(rows) as remote, tempfile.TemporaryDirectory() as folder:
         for number in range(ROUNDS):
@@ -263,7 +264,8 @@ def bench_load(rows: int, bars: Bars) -> None:
             seconds, run = timed(lambda pk=account.pk: run_sync(pk, ask, limits=Limits()))
             step = run.steps.get()
             again.append(step.fetched / seconds)
-            assert versions(account) == before, "a row was written although nothing changed"
+            now = versions(account)
+            rewritten += sum(now[ref] != before.get(ref) for ref in now)
             say(
                 f"  round {number + 1}: first load {ours[-1]:,.0f} rows/s, update_or_create"
                 f" {naive[-1]:,.0f}, dlt merge {peer[-1]:,.0f}, second sync {again[-1]:,.0f}"
@@ -278,7 +280,7 @@ def bench_load(rows: int, bars: Bars) -> None:
     bars.check("first load / update_or_create", first / statistics.median(naive), least=15)
     bars.check("first load / dlt merge", first / statistics.median(peer), least=3)
     bars.check("second sync / first load", statistics.median(again) / first, least=5)
-    bars.check("rows written when nothing changed", 0, most=0)
+    bars.check("rows written when nothing changed", rewritten, most=0)
     bars.check("rows written less rows changed, of 1 %", abs(written - changed), most=0)
 
 
