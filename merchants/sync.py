@@ -72,6 +72,10 @@ class NotActive(Exception):
     """The account is paused, removed, or its credentials were refused."""
 
 
+class Stopped(Exception):
+    """A person paused or removed the account, or gave it other credentials, in mid-run."""
+
+
 def _branch_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:
     return hashes("merchants_branchidentity", account.pk, refs)
 
@@ -227,7 +231,11 @@ class _Run:
         with opened(self.account, limits) as connector:
             for resource, step in zip(self.todo, self.steps, strict=True):
                 try:
+                    self._still_wanted()
                     self._read(connector, resource, step)
+                except Stopped as stop:
+                    self._stop(step, stop)
+                    return self.run
                 except ProviderFailure as failure:
                     self._fail(step, failure)
                     # These would meet the next resource too; the others are this one's own.
@@ -312,6 +320,7 @@ class _Run:
         reading = pending.reading.result()
         refs = pending.refs
         with transaction.atomic():
+            self._still_wanted()
             stored = Stored(0, 0)
             if reading.records:
                 stored = resource.store(self.account, reading.records, at)
@@ -356,6 +365,8 @@ class _Run:
             covered.delete()
         else:
             covered.filter(since__gte=step.since).delete()
+            # Of one that began earlier, the part before this reading is still open.
+            covered.filter(until__gt=step.since).update(until=step.since)
         Bookmark.objects.update_or_create(
             account=self.account,
             resource=resource.name,
@@ -402,6 +413,33 @@ class _Run:
         for hint in Hint.objects.filter(account=self.account).order_by("pk")[:MOST_HINTS]:
             follow_hint(self.account, connector, hint)
 
+    def _still_wanted(self) -> None:
+        """Raise Stopped where a person has meanwhile decided that nothing more be read."""
+        own = ProviderAccount.objects.filter(pk=self.account.pk)
+        state, credentials_set_at = own.values_list("state", "credentials_set_at").get()
+        if state != ProviderAccount.State.ACTIVE:
+            name = ProviderAccount.State(state).label
+            raise Stopped(f"The account's state became «{name}» while it was read.")
+        if credentials_set_at != self.account.credentials_set_at:
+            raise Stopped("The account was given new credentials while it was read.")
+
+    def _stop(self, step: SyncStep, stop: Stopped) -> None:
+        """End the run where it is: what was committed stays, and no bookmark moves."""
+        now = timezone.now()
+        step.refresh_from_db()
+        step.state, step.finished_at, step.error = SyncStep.State.FAILED, now, str(stop)
+        self.run.state, self.run.finished_at = SyncRun.State.INTERRUPTED, now
+        self.run.heartbeat_at, self.run.error = now, str(stop)
+        with transaction.atomic():
+            step.save()
+            self.run.save()
+            # Where it is active still, it has new credentials, and those are tried at once.
+            active = ProviderAccount.objects.filter(
+                pk=self.account.pk, state=ProviderAccount.State.ACTIVE
+            )
+            active.update(next_sync_at=now)
+        self.progress(step)
+
     def _fail(self, step: SyncStep, failure: ProviderFailure) -> None:
         step.state, step.finished_at = SyncStep.State.FAILED, timezone.now()
         step.error_code, step.error = failure.code, str(failure)[:500]
@@ -419,8 +457,9 @@ class _Run:
             run.state = SyncRun.State.PARTIAL if done else SyncRun.State.FAILED
             run.error_code, run.error = failed[0].error_code, failed[0].error
         run.finished_at = run.heartbeat_at = now
-        account.refresh_from_db(fields=["failures", "state"])
+        account.refresh_from_db(fields=["failures"])
         changes: dict[str, Any] = {}
+        refused = False
         if ending is None:
             changes |= {"failures": 0, "retry_at": None}
             changes["next_sync_at"] = now + timedelta(seconds=settings.SYNC_EVERY_SECONDS)
@@ -428,14 +467,21 @@ class _Run:
                 changes["next_deep_at"] = now + timedelta(days=1)
         elif isinstance(ending, NotAuthorised):
             # Only a person can mend credentials; calling on would look like guessing.
-            if account.state == ProviderAccount.State.ACTIVE:
-                changes["state"] = ProviderAccount.State.REFUSED
+            refused = True
         else:
             changes["failures"] = account.failures + 1
             changes["retry_at"] = changes["next_sync_at"] = now + _pause(account, ending)
+        own = ProviderAccount.objects.filter(pk=account.pk)
         with transaction.atomic():
             run.save()
-            ProviderAccount.objects.filter(pk=account.pk).update(**changes)
+            if refused:
+                # Not where a person has meanwhile paused it, or given it other credentials.
+                own.filter(
+                    state=ProviderAccount.State.ACTIVE,
+                    credentials_set_at=account.credentials_set_at,
+                ).update(state=ProviderAccount.State.REFUSED)
+            else:
+                own.update(**changes)
 
 
 def _pause(account: ProviderAccount, failure: ProviderFailure) -> timedelta:

@@ -8,7 +8,13 @@ from django.db.models import Count
 from django.test import Client
 from django.utils.timezone import now
 
-from merchants.actions.accounts import webhook_path
+from merchants.actions.accounts import (
+    pause_account,
+    remove_account,
+    replace_credentials,
+    resume_account,
+    webhook_path,
+)
 from merchants.models import (
     Bookmark,
     Branch,
@@ -450,6 +456,54 @@ class TestAccountState:
         run_sync(account.pk, Ask(deep=True), limits=QUICK)
         assert not Gap.objects.exists()
         assert ledger_of(account) == nearpay.sandbox.ledger()
+
+    def test_an_earlier_reading_shortens_a_gap_to_what_is_still_missing(
+        self, play: Any, merchant: Any
+    ) -> None:
+        nearpay = play()
+        account = nearpay.connect(merchant)
+        week, month = (NOON - timedelta(days=days) for days in (7, 30))
+        for since in (week, month):
+            run_sync(account.pk, Ask(since=since), limits=QUICK)
+            found = Gap.objects.get(account=account, resource="transactions")
+            assert (found.since, found.until) == (None, since)
+
+    @pytest.mark.parametrize("decision", ["pause", "remove", "replace"])
+    def test_a_run_stops_when_a_person_decides_so_in_the_middle(
+        self, play: Any, merchant: Any, decision: str
+    ) -> None:
+        nearpay = play(transactions=3000)
+        account = nearpay.connect(merchant)
+        met: list[int] = []
+
+        def decide(step: SyncStep) -> None:
+            if step.resource != "transactions" or not step.fetched or met:
+                return
+            met.append(step.fetched)
+            found = ProviderAccount.objects.get(pk=account.pk)
+            if decision == "pause":
+                pause_account(account=found)
+            elif decision == "remove":
+                remove_account(account=found)
+            else:
+                other = {"api_key": OTHER_KEY, "base_url": nearpay.server.url("nearpay")}
+                replace_credentials(account=found, credentials=other, at=now())
+
+        run = run_sync(account.pk, limits=QUICK, progress=decide)
+        assert run.state == SyncRun.State.INTERRUPTED
+        assert run.error
+        assert Transaction.objects.count() == met[0] < 3000
+        stopped = step(run)
+        assert (stopped.state, stopped.fetched) == (SyncStep.State.FAILED, met[0])
+        assert not Bookmark.objects.filter(resource="transactions").exists()
+        assert step(run, "reconciliations").state == SyncStep.State.WAITING
+        account.refresh_from_db()
+        states = {"pause": "PAUSED", "remove": "REMOVED", "replace": "ACTIVE"}
+        assert account.state == states[decision]
+        if decision == "pause":
+            resume_account(account=account, at=NOON)
+            converge(account)
+            assert ledger_of(account) == nearpay.sandbox.ledger()
 
     def test_a_person_seen_first_in_a_transaction_is_not_lost(
         self, play: Any, merchant: Any
