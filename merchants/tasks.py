@@ -21,6 +21,7 @@ from merchants.sync import (
     run_sync,
 )
 from portal.celery import wake
+from providers.base.errors import ProviderFailure
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,9 @@ def read_hints(account_id: int) -> None:
     waiting = list(Hint.objects.filter(account_id=account_id).order_by("pk")[:MOST_HINTS])
     if account is None or not waiting:
         return
-    with opened(account) as connector:
-        for hint in waiting:
-            follow_hint(account, connector, hint)
+    try:
+        with opened(account) as connector:
+            for hint in waiting:
+                follow_hint(account, connector, hint)
+    except ProviderFailure as failure:
+        log.warning("account %s, hints: %s", account_id, failure)

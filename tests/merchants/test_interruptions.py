@@ -152,7 +152,7 @@ class TestManyAtOnce:
 
         nearpay = play(transactions=1500)
         account = nearpay.connect(acme)
-        monkeypatch.setattr("merchants.sync._locked", lambda *_: nullcontext())
+        monkeypatch.setattr("merchants.sync.run.locked", lambda *_: nullcontext())
         gate = threading.Barrier(3)
 
         def go() -> None:

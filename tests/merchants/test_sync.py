@@ -427,6 +427,18 @@ class TestAccountState:
             run_sync(account.pk, limits=QUICK)
         assert len(nearpay.server.calls) == calls
 
+    def test_an_address_that_is_no_longer_allowed_ends_the_run_in_words(
+        self, play: Any, merchant: Any, settings: Any
+    ) -> None:
+        nearpay = play()
+        account = nearpay.connect(merchant)
+        settings.PROVIDER_HOSTS = []
+        run = run_sync(account.pk, limits=QUICK)
+        assert (run.state, run.error_code) == (SyncRun.State.FAILED, "refused")
+        assert "PROVIDER_HOSTS" in run.error
+        account.refresh_from_db()
+        assert account.failures == 1
+
     def test_a_failing_provider_is_left_alone_for_longer_each_time(
         self, play: Any, merchant: Any
     ) -> None:

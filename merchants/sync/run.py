@@ -1,33 +1,26 @@
 """Conducting a sync: resources in their order, one committed batch at a time.
 
 Rows and the bookmark move in one database transaction, and the bookmark only to what has been
-delivered completely, so a run that dies anywhere costs time and never rows. One advisory lock per
-account and resource, held by the run's own database session, says who is reading: a lock that is
-free means that no such run lives.
+delivered completely, so a run that dies anywhere costs time and never rows.
 """
 
 import gc
 import logging
 import random
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, partial
-from importlib import import_module
-from importlib.util import find_spec
+from functools import partial
 from typing import Any
 
 import xxhash
-from django.apps import apps
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import F
+from django.db import transaction
 from django.utils import timezone
 
-from merchants.actions import branches as branch_actions
 from merchants.actions.accounts import BREAKER_OPENS_AT, opened
 from merchants.actions.resource import Resource, Stored
 from merchants.models import (
@@ -39,17 +32,18 @@ from merchants.models import (
     SyncRun,
     SyncStep,
 )
-from portal.upsert import hashes
+from merchants.sync.hints import MOST_HINTS, follow_hint
+from merchants.sync.locks import HEARTBEAT_SECONDS, close_abandoned, locked
+from merchants.sync.resources import resources
 from providers.base.errors import (
     NotAuthorised,
     ProviderFailure,
-    Refused,
     Throttled,
     Unreachable,
 )
 from providers.base.http import Limits
 from providers.base.paging import Batch
-from providers.base.provider import FindsBranches, ListsBranches, Period
+from providers.base.provider import Period
 from providers.base.reading import Item, Reading, Rejected
 from providers.base.registry import providers
 
@@ -57,15 +51,9 @@ log = logging.getLogger(__name__)
 # Rows in one commit: 100 a commit is half as fast, 5,000 no faster, and this much is lost at most.
 ROWS_A_COMMIT = 1000
 SECONDS_A_COMMIT = 5
-HEARTBEAT_SECONDS = 5
-MOST_HINTS = 500
 LONGEST_RETRY = 120
 
 Progress = Callable[[SyncStep], None]
-
-
-class AlreadyRunning(Exception):
-    """Another run is reading this account at the moment."""
 
 
 class NotActive(Exception):
@@ -74,36 +62,6 @@ class NotActive(Exception):
 
 class Stopped(Exception):
     """A person paused or removed the account, or gave it other credentials, in mid-run."""
-
-
-def _branch_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:
-    return hashes("merchants_branchidentity", account.pk, refs)
-
-
-RESOURCES = [
-    Resource(
-        name="branches",
-        position=10,
-        capability=ListsBranches,
-        list=lambda connector, period, account: connector.list_branches(period),
-        read=lambda connector, items: connector.read_branches(items),
-        known=_branch_hashes,
-        store=branch_actions.store_branches,
-        windowed=False,
-        finds=FindsBranches,
-        find=lambda connector, ref: connector.find_branch(ref),
-    )
-]
-
-
-@cache
-def resources() -> list[Resource]:
-    """What every installed app can sync, found by the name of its module, in order."""
-    found: list[Resource] = []
-    for app in apps.get_app_configs():
-        if find_spec(f"{app.name}.sync") is not None:
-            found += import_module(f"{app.name}.sync").RESOURCES
-    return sorted(found, key=lambda resource: resource.position)
 
 
 @dataclass(frozen=True)
@@ -141,29 +99,9 @@ def run_sync(
         if issubclass(factory, resource.capability)  # type: ignore[arg-type]
         and (ask.only is None or resource.name in ask.only)
     ]
-    with _locked(account, todo), _at_speed():
-        _close_abandoned(account, {resource.name for resource in todo})
+    with locked(account, todo), _at_speed():
+        close_abandoned(account, {resource.name for resource in todo})
         return _Run(account, ask, todo, progress).conduct(limits)
-
-
-@contextmanager
-def _locked(account: ProviderAccount, todo: list[Resource]) -> Iterator[None]:
-    """Hold the lock of every resource, or raise; the session's end frees them in any case."""
-    keys = [lock_key(account.pk, resource.name) for resource in todo]
-    held = []
-    try:
-        with connection.cursor() as cursor:
-            for key in keys:
-                cursor.execute("select pg_try_advisory_lock(%s)", [key])
-                if not cursor.fetchone()[0]:
-                    raise AlreadyRunning("This account is being synced already.")
-                held.append(key)
-        yield
-    finally:
-        if connection.connection is not None and not connection.connection.closed:
-            with connection.cursor() as cursor:
-                for key in held:
-                    cursor.execute("select pg_advisory_unlock(%s)", [key])
 
 
 @contextmanager
@@ -182,22 +120,6 @@ def _at_speed() -> Iterator[None]:
         sys.setswitchinterval(interval)
         if collects:
             gc.enable()
-
-
-def lock_key(account_id: int, resource: str) -> int:
-    """The advisory lock of one account and resource, as PostgreSQL's signed 64 bits."""
-    unsigned = xxhash.xxh3_64_intdigest(f"sync:{account_id}:{resource}".encode())
-    return unsigned - (1 << 64) if unsigned >> 63 else unsigned
-
-
-def _close_abandoned(account: ProviderAccount, names: set[str]) -> int:
-    """Whoever holds the locks knows that a running run of theirs is dead."""
-    dead = SyncRun.objects.filter(
-        account=account, state=SyncRun.State.RUNNING, steps__resource__in=names
-    )
-    return SyncRun.objects.filter(pk__in=dead.values("pk")).update(
-        state=SyncRun.State.INTERRUPTED, finished_at=timezone.now()
-    )
 
 
 @dataclass(frozen=True)
@@ -227,25 +149,35 @@ class _Run:
             )
 
     def conduct(self, limits: Limits | None) -> SyncRun:
-        ending: ProviderFailure | None = None
-        with opened(self.account, limits) as connector:
-            for resource, step in zip(self.todo, self.steps, strict=True):
-                try:
-                    self._still_wanted()
-                    self._read(connector, resource, step)
-                except Stopped as stop:
-                    self._stop(step, stop)
-                    return self.run
-                except ProviderFailure as failure:
-                    self._fail(step, failure)
-                    # These would meet the next resource too; the others are this one's own.
-                    if isinstance(failure, (NotAuthorised, Throttled, Unreachable)):
-                        ending = failure
-                        break
-            if ending is None:
-                self._read_hints(connector)
+        try:
+            with opened(self.account, limits) as connector:
+                ending = self._read_all(connector)
+        except Stopped:
+            return self.run
+        except ProviderFailure as failure:
+            # The connector could not even be made: its address is no longer an allowed one.
+            for step in self.steps[:1]:
+                self._fail(step, failure)
+            ending = failure
         self._finish(ending)
         return self.run
+
+    def _read_all(self, connector: Any) -> ProviderFailure | None:
+        """Read every resource, and return the failure that made the run end early."""
+        for resource, step in zip(self.todo, self.steps, strict=True):
+            try:
+                self._still_wanted()
+                self._read(connector, resource, step)
+            except Stopped as stop:
+                self._stop(step, stop)
+                raise
+            except ProviderFailure as failure:
+                self._fail(step, failure)
+                # These would meet the next resource too; the others are this one's own.
+                if isinstance(failure, (NotAuthorised, Throttled, Unreachable)):
+                    return failure
+        self._read_hints(connector)
+        return None
 
     def _read(self, connector: Any, resource: Resource, step: SyncStep) -> None:
         bookmark = Bookmark.objects.filter(account=self.account, resource=resource.name).first()
@@ -493,75 +425,3 @@ def _pause(account: ProviderAccount, failure: ProviderFailure) -> timedelta:
     if isinstance(failure, Throttled) and failure.seconds is not None:
         seconds = max(seconds, failure.seconds)
     return timedelta(seconds=seconds)
-
-
-def follow_hint(account: ProviderAccount, connector: Any, hint: Hint) -> None:
-    """Ask the provider what it knows under an id, whatever kind of thing it is, and store that."""
-    for resource in sorted(resources(), key=lambda each: not each.windowed):
-        if resource.finds is None or resource.find is None:
-            continue
-        if not isinstance(connector, resource.finds):
-            continue
-        try:
-            record = resource.find(connector, hint.ref)
-        except Refused as problem:
-            if problem.absent:
-                continue
-            break
-        except ProviderFailure as failure:
-            if isinstance(failure, (NotAuthorised, Throttled, Unreachable)):
-                return
-            break
-        # A found item is shaped otherwise than a listed one, so the next list rewrites it.
-        item = Item(hint.ref, None, xxhash.xxh3_128_digest(f"found:{hint.ref}".encode()), b"")
-        resource.store(account, [(item, record)], timezone.now())
-        break
-    hint.delete()
-
-
-def due_accounts(now: datetime) -> list[int]:
-    """Take the accounts whose time has come; each is handed to one caller only."""
-    with transaction.atomic():
-        due = (
-            ProviderAccount.objects.select_for_update(skip_locked=True)
-            .filter(state=ProviderAccount.State.ACTIVE, next_sync_at__lte=now)
-            .order_by("next_sync_at", "pk")
-        )
-        pks = [account.pk for account in due]
-        # Moved on at once, so that a slow queue does not fill with the same account; a run that
-        # ends sets its own next time.
-        later = now + timedelta(seconds=settings.SYNC_EVERY_SECONDS)
-        ProviderAccount.objects.filter(pk__in=pks).update(next_sync_at=later)
-    return pks
-
-
-def abandoned_runs() -> list[SyncRun]:
-    """Runs that say they are running while nobody holds their locks."""
-    dead = []
-    quiet = timezone.now() - timedelta(seconds=HEARTBEAT_SECONDS)
-    running = SyncRun.objects.filter(state=SyncRun.State.RUNNING, heartbeat_at__lt=quiet)
-    with connection.cursor() as cursor:
-        for run in running.prefetch_related("steps").order_by("pk"):
-            keys = [lock_key(run.account_id, step.resource) for step in run.steps.all()]
-            cursor.execute(
-                "select count(*) from pg_locks where locktype = 'advisory' and granted"
-                " and ((classid::bigint << 32) | objid::bigint) = any(%s)"
-                " and objsubid = 1 and database = (select oid from pg_database"
-                " where datname = current_database())",
-                [keys],
-            )
-            if cursor.fetchone()[0] == 0:
-                dead.append(run)
-    return dead
-
-
-def revive() -> list[int]:
-    """Mark abandoned runs as interrupted, and return the accounts to be read again."""
-    accounts = []
-    for run in abandoned_runs():
-        marked = SyncRun.objects.filter(pk=run.pk, state=SyncRun.State.RUNNING).update(
-            state=SyncRun.State.INTERRUPTED, finished_at=F("heartbeat_at")
-        )
-        if marked:
-            accounts.append(run.account_id)
-    return accounts

@@ -1,0 +1,38 @@
+"""How branches are synced, and how a whole account is: see `run`."""
+
+from collections.abc import Sequence
+
+from merchants.actions import branches as branch_actions
+from merchants.actions.resource import Resource
+from merchants.models import ProviderAccount
+from merchants.sync.hints import MOST_HINTS, follow_hint
+from merchants.sync.locks import AlreadyRunning, abandoned_runs, due_accounts, lock_key, revive
+from merchants.sync.resources import resources
+from merchants.sync.run import Ask, NotActive, run_sync
+from portal.upsert import hashes
+from providers.base.provider import FindsBranches, ListsBranches
+
+__all__ = [
+    "MOST_HINTS", "RESOURCES", "AlreadyRunning", "Ask", "NotActive", "abandoned_runs",
+    "due_accounts", "follow_hint", "lock_key", "resources", "revive", "run_sync",
+]  # fmt: skip
+
+
+def _branch_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:
+    return hashes("merchants_branchidentity", account.pk, refs)
+
+
+RESOURCES = [
+    Resource(
+        name="branches",
+        position=10,
+        capability=ListsBranches,
+        list=lambda connector, period, account: connector.list_branches(period),
+        read=lambda connector, items: connector.read_branches(items),
+        known=_branch_hashes,
+        store=branch_actions.store_branches,
+        windowed=False,
+        finds=FindsBranches,
+        find=lambda connector, ref: connector.find_branch(ref),
+    )
+]
