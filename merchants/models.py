@@ -176,6 +176,10 @@ class ProviderAccount(models.Model):
                 condition=Q(state="REMOVED") ^ Q(credentials__isnull=False),
                 name="only_a_removed_account_has_no_credentials",
             ),
+            models.CheckConstraint(
+                condition=Q(state__in=("ACTIVE", "PAUSED", "REFUSED", "REMOVED")),
+                name="account_state_is_known",
+            ),
         ]
         indexes = [models.Index(fields=["state", "next_sync_at"], name="account_by_due_time")]
 
@@ -357,6 +361,8 @@ class Bookmark(OfResource):
     complete_to = models.DateTimeField()
     # How often the list was read to its end: the second reading finds what paging hid in the first.
     whole_reads = models.PositiveIntegerField(default=0)
+    # The connector's translation with which the whole list was read last.
+    version = models.CharField(max_length=20, blank=True)
 
     class Meta:
         constraints = [

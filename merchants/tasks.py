@@ -5,23 +5,13 @@ import logging
 from typing import Any
 
 from celery import Task, shared_task
-from django.db import DatabaseError, InterfaceError
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from merchants.actions.accounts import opened
-from merchants.models import Hint, ProviderAccount, SyncRun
-from merchants.sync import (
-    MOST_HINTS,
-    AlreadyRunning,
-    Ask,
-    NotActive,
-    due_accounts,
-    follow_hint,
-    revive,
-    run_sync,
-)
+from merchants import sync
+from merchants.models import ProviderAccount, SyncRun
+from merchants.sync import AlreadyRunning, Ask, NotActive, due_accounts, revive, run_sync
 from portal.celery import wake
-from providers.base.errors import ProviderFailure
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +20,7 @@ log = logging.getLogger(__name__)
     bind=True,
     name="merchants.sync_account",
     # Recovery of a crashed PostgreSQL may take a minute or more.
-    autoretry_for=(DatabaseError, InterfaceError),
+    autoretry_for=(OperationalError, InterfaceError),
     retry_backoff=2,
     retry_backoff_max=30,
     max_retries=20,
@@ -67,16 +57,5 @@ def sweep_runs() -> int:
 
 @shared_task(name="merchants.read_hints")
 def read_hints(account_id: int) -> None:
-    """Read what webhooks have named; what fails waits for the next sync."""
-    account = ProviderAccount.objects.filter(
-        pk=account_id, state=ProviderAccount.State.ACTIVE
-    ).first()
-    waiting = list(Hint.objects.filter(account_id=account_id).order_by("pk")[:MOST_HINTS])
-    if account is None or not waiting:
-        return
-    try:
-        with opened(account) as connector:
-            for hint in waiting:
-                follow_hint(account, connector, hint)
-    except ProviderFailure as failure:
-        log.warning("account %s, hints: %s", account_id, failure)
+    """Read what webhooks have named."""
+    sync.read_hints(account_id)

@@ -47,12 +47,14 @@ def upsert(
     *,
     key: Sequence[str],
     keep: Sequence[str] = (),
+    fill: Sequence[str] = (),
     where: str = "",
     returning: Sequence[str] = ("id",),
 ) -> list[tuple[Any, ...]]:
     """Insert rows or update those that differ, inside the caller's transaction.
 
-    `keep` names columns that only an insert sets. `where` narrows the key to a partial unique
+    `keep` names columns that only an insert sets, `fill` those in which NULL means «not said» and
+    leaves what was there. `where` narrows the key to a partial unique
     index. Returns, for the rows that were written, `returning` and whether each was inserted.
     """
     incoming = sql.Identifier(f"incoming_{table}")
@@ -60,7 +62,10 @@ def upsert(
     target = sql.Identifier(table)
     changing = [column for column in columns if column not in (*key, *keep)]
     updates = sql.SQL(", ").join(
-        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column)) for column in changing
+        sql.SQL(
+            "{0} = coalesce(excluded.{0}, {1}.{0})" if column in fill else "{0} = excluded.{0}"
+        ).format(sql.Identifier(column), target)
+        for column in changing
     )
     differs: sql.Composable = sql.SQL("true")
     if "content_hash" in columns:

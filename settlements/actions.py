@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from psycopg.types.json import Jsonb
 
+from merchants.actions.branches import branches_by_ref
 from merchants.actions.resource import Stored
 from merchants.models import Branch, ProviderAccount
 from portal.upsert import upsert
@@ -36,14 +37,18 @@ def store_reconciliations(
 ) -> Stored:
     """Store closes; the totals of one that changed are replaced as a whole."""
     latest = {record.ref: (item, record) for item, record in records}
-    ensure_terminals(account, {r.tid: None for _, r in latest.values() if r.tid}, at)
-    tids = [r.tid for _, r in latest.values() if r.tid]
-    terminals = terminals_by_tid(account, tids)
+    closes = [r for _, r in latest.values()]
+    known = branches_by_ref(account, [r.branch_ref for r in closes if r.branch_ref])
+    met_at = {r.tid: known[r.branch_ref].pk if r.branch_ref else None for r in closes if r.tid}
+    ensure_terminals(account, met_at, at)
+    terminals = terminals_by_tid(account, list(met_at))
     fallback = Branch(zone=providers()[account.provider].default_zone)
     rows = []
     for item, r in latest.values():
         terminal = terminals.get(r.tid or "")
-        branch = (terminal.branch if terminal else None) or fallback
+        # Where the close itself says its branch, the terminal may since have moved to another.
+        branch = known.get(r.branch_ref or "") or (terminal.branch if terminal else None)
+        branch = branch or fallback
         sides = [getattr(r, side) for side in SIDES]
         rows.append(
             (

@@ -1,7 +1,7 @@
 """Reconciliations: a terminal's close, with what it and the host counted for each scheme."""
 
 from django.db import models
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from merchants.models import Branch, Merchant, ProviderAccount
@@ -27,15 +27,15 @@ class Reconciliation(models.Model):
     ended_at = models.DateTimeField(null=True)
     currency = models.CharField(max_length=3)
     balanced = models.BooleanField()
-    purchase_count = models.IntegerField()
+    purchase_count = models.BigIntegerField()
     purchase_minor = models.BigIntegerField()
-    purchase_reversal_count = models.IntegerField()
+    purchase_reversal_count = models.BigIntegerField()
     purchase_reversal_minor = models.BigIntegerField()
-    refund_count = models.IntegerField()
+    refund_count = models.BigIntegerField()
     refund_minor = models.BigIntegerField()
-    refund_reversal_count = models.IntegerField()
+    refund_reversal_count = models.BigIntegerField()
     refund_reversal_minor = models.BigIntegerField()
-    total_count = models.IntegerField()
+    total_count = models.BigIntegerField()
     total_minor = models.BigIntegerField()
     # The allow-listed printed fields.
     printed = models.JSONField(default=dict)
@@ -47,7 +47,17 @@ class Reconciliation(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "ref"], name="one_reconciliation_per_account_and_ref"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    purchase_count__gte=0,
+                    purchase_reversal_count__gte=0,
+                    refund_count__gte=0,
+                    refund_reversal_count__gte=0,
+                    total_count__gte=0,
+                ),
+                name="a_close_counts_up_from_nothing",
+            ),
         ]
         indexes = [
             models.Index(
@@ -70,17 +80,17 @@ class SchemeTotal(models.Model):
     scheme = models.CharField(max_length=10)
     # The provider's own word for the scheme.
     word = models.CharField(max_length=20)
-    pos_debit_count = models.IntegerField()
+    pos_debit_count = models.BigIntegerField()
     pos_debit_minor = models.BigIntegerField()
-    pos_credit_count = models.IntegerField()
+    pos_credit_count = models.BigIntegerField()
     pos_credit_minor = models.BigIntegerField()
-    host_debit_count = models.IntegerField()
+    host_debit_count = models.BigIntegerField()
     host_debit_minor = models.BigIntegerField()
-    host_credit_count = models.IntegerField()
+    host_credit_count = models.BigIntegerField()
     host_credit_minor = models.BigIntegerField()
-    pos_total_count = models.IntegerField()
+    pos_total_count = models.BigIntegerField()
     pos_total_minor = models.BigIntegerField()
-    host_total_count = models.IntegerField()
+    host_total_count = models.BigIntegerField()
     host_total_minor = models.BigIntegerField()
     balanced = models.BooleanField()
 

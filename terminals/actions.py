@@ -26,7 +26,7 @@ def store_terminals(
     account: ProviderAccount, records: Sequence[tuple[Item, TerminalRecord]], at: datetime
 ) -> Stored:
     """Store terminals as the provider lists them. What a record does not say stays as it was."""
-    latest = {record.tid: (item, record) for item, record in records}
+    latest = {record.tid: (item, record) for item, record in _winners(account, records)}
     branches = ensure_branches(account, [r.branch for _, r in latest.values() if r.branch])
     people = store_terminal_users(account, [r.user for _, r in latest.values() if r.user], at)
     _free_refs(account, {r.ref: tid for tid, (_, r) in latest.items() if r.ref})
@@ -57,11 +57,32 @@ def store_terminals(
     written = upsert("terminals_terminal", COLUMNS, rows, key=key, keep=keep, returning=returning)
     pks = {tid: pk for pk, tid, _ in written}
     devices = [(d, pks[tid]) for tid, (_, r) in latest.items() if tid in pks for d in r.devices]
-    ensure_devices(account, devices, at)
+    ensure_devices(account, devices)
     # One that was met in a transaction first is filled in now, so it counts as new.
     met_only = {tid for tid, own in before.items() if own.content_hash is None}
     new = sum(tid not in before or tid in met_only for _, tid, _ in written)
     return Stored(new, len(written) - new)
+
+
+def _winners(
+    account: ProviderAccount, records: Sequence[tuple[Item, TerminalRecord]]
+) -> Iterable[tuple[Item, TerminalRecord]]:
+    """Of terminals that are listed with one tid, the one that was made last, in every run."""
+    tids = [record.tid for _, record in records]
+    stored = {t.tid: t for t in Terminal.objects.filter(account=account, tid__in=tids)}
+
+    def rank(made: datetime | None, ref: str | None) -> tuple[bool, float, str]:
+        return made is not None, made.timestamp() if made else 0.0, ref or ""
+
+    for item, record in sorted(records, key=lambda each: rank(each[1].created_at, each[1].ref)):
+        own = stored.get(record.tid)
+        if (
+            own is None
+            or own.ref in (None, record.ref)
+            or record.ref is None
+            or rank(record.created_at, record.ref) > rank(own.provider_created_at, own.ref)
+        ):
+            yield item, record
 
 
 def _free_refs(account: ProviderAccount, refs: Mapping[str, str]) -> None:
@@ -149,9 +170,9 @@ def ensure_terminals(
 
 
 def ensure_devices(
-    account: ProviderAccount, met: Iterable[tuple[DeviceRecord, int | None]], at: datetime
+    account: ProviderAccount, met: Iterable[tuple[DeviceRecord, int | None]]
 ) -> dict[str, int]:
-    """The pks of devices by ref. A device is of the terminal on which it was met last."""
+    """The pks of devices by ref; missing ones are made, and `note_devices` says where they are."""
     latest = {record.ref: (record, terminal) for record, terminal in met}
     found: dict[str, int] = account.known["devices"]
     missing = set(latest) - set(found)
@@ -168,7 +189,6 @@ def ensure_devices(
                     kind=latest[ref][0].kind,
                     status=latest[ref][0].status,
                     terminal_id=latest[ref][1],
-                    last_seen_at=at,
                 )
                 for ref in sorted(missing - set(found))
             ],
@@ -189,4 +209,23 @@ def note_seen(seen: Mapping[int, datetime]) -> None:
             " from (select unnest(%s::bigint[]) as id, unnest(%s::timestamptz[]) as at) s"
             " where t.id = s.id and (t.last_seen_at is null or t.last_seen_at < s.at)",
             [pks, [seen[pk] for pk in pks]],
+        )
+
+
+def note_devices(met: Iterable[tuple[int, int, datetime]]) -> None:
+    """A device is of the terminal on which it took its latest payment: (device, terminal, when)."""
+    latest: dict[int, tuple[datetime, int]] = {}
+    for device, terminal, at in met:
+        if device not in latest or latest[device][0] < at:
+            latest[device] = (at, terminal)
+    if not latest:
+        return
+    pks = sorted(latest)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update terminals_device d set last_seen_at = s.at, terminal_id = s.terminal"
+            " from (select unnest(%s::bigint[]) as id, unnest(%s::timestamptz[]) as at,"
+            " unnest(%s::bigint[]) as terminal) s"
+            " where d.id = s.id and (d.last_seen_at is null or d.last_seen_at < s.at)",
+            [pks, [latest[pk][0] for pk in pks], [latest[pk][1] for pk in pks]],
         )

@@ -32,7 +32,7 @@ def terminal_refs(account: ProviderAccount) -> list[str]:
 
 def terminals_by_ref(account: ProviderAccount, refs: Sequence[str]) -> dict[str, Terminal]:
     """An account's terminals by the provider's references."""
-    found = Terminal.objects.filter(account=account, ref__in=refs)
+    found = Terminal.objects.filter(account=account, ref__in=refs).select_related("branch")
     return {terminal.ref: terminal for terminal in found if terminal.ref}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from merchants.actions.branches import ensure_branches
+from merchants.actions.branches import branches_by_ref, ensure_branches
 from merchants.actions.resource import Stored
 from merchants.models import Branch, ProviderAccount
 from portal.upsert import upsert
@@ -18,6 +18,7 @@ from terminals.actions import (
     ensure_devices,
     ensure_terminal_users,
     ensure_terminals,
+    note_devices,
     note_seen,
 )
 from terminals.queries import terminals_by_ref, terminals_by_tid
@@ -79,15 +80,22 @@ def store_transactions(account: ProviderAccount, records: Records, at: datetime)
         rows,
         key=("account_id", "ref"),
         keep=("merchant_id", "learned_at"),
-        returning=("id", "ref", "terminal_id", "occurred_at"),
+        # What only some of a provider's answers say.
+        fill=("network", "terminal_id", "device_id"),
+        returning=("id", "ref", "terminal_id", "device_id", "occurred_at"),
     )
     changed = [ref for _, ref, *_, new in written if not new]
     _store_receipts(account, {ref: pk for pk, ref, *_ in written}, changed, latest)
     seen: dict[int, datetime] = {}
-    for _, _, terminal, occurred_at, _ in written:
+    for _, _, terminal, _, occurred_at, _ in written:
         if terminal is not None and (terminal not in seen or seen[terminal] < occurred_at):
             seen[terminal] = occurred_at
     note_seen(seen)
+    note_devices(
+        (device, terminal, at_)
+        for _, _, terminal, device, at_, _ in written
+        if device is not None and terminal is not None
+    )
     inserted = sum(new for *_, new in written)
     return Stored(inserted, len(written) - inserted)
 
@@ -110,7 +118,7 @@ def _rows(
     met = [
         (r.device, terminals[r.terminal.tid] if r.terminal else None) for r in records if r.device
     ]
-    devices = ensure_devices(account, met, at)
+    devices = ensure_devices(account, met)
     rows = []
     for r in records:
         branch = branches[r.branch.ref] if r.branch else fallback
@@ -171,19 +179,26 @@ def store_sessions(
     tids: dict[str, int | None] = {r.tid: None for _, r in latest.values() if r.tid}
     ensure_terminals(account, tids, at)
     by_tid = terminals_by_tid(account, list(tids))
+    known = branches_by_ref(account, [r.branch_ref for _, r in latest.values() if r.branch_ref])
     rows = []
     for item, r in latest.values():
         terminal = by_ref.get(r.terminal_ref or "") or by_tid.get(r.tid or "")
+        branch = known.get(r.branch_ref or "") or (terminal.branch if terminal else None)
         rows.append(
             (
-                account.pk, r.ref, account.merchant_id, terminal.branch_id if terminal else None,
+                account.pk, r.ref, account.merchant_id, branch.pk if branch else None,
                 terminal.pk if terminal else None, r.kind, r.status,
                 r.provider_status, r.amount.minor, r.amount.currency, r.reference,
                 r.transaction_ref, r.created_at, r.expires_at, item.digest, r.version_at, at,
             )
         )  # fmt: skip
-    keep = ("merchant_id", "learned_at")
-    key = ("account_id", "ref")
-    written = upsert("transactions_session", SESSION_COLUMNS, rows, key=key, keep=keep)
+    written = upsert(
+        "transactions_session",
+        SESSION_COLUMNS,
+        rows,
+        key=("account_id", "ref"),
+        keep=("merchant_id", "learned_at"),
+        fill=("branch_id", "terminal_id"),
+    )
     inserted = sum(new for *_, new in written)
     return Stored(inserted, len(written) - inserted)

@@ -105,6 +105,16 @@ class Transaction(models.Model):
                 name="only_the_last_four_digits_are_kept",
             ),
             models.CheckConstraint(condition=Q(amount_minor__gte=0), name="amount_has_no_sign"),
+            models.CheckConstraint(
+                condition=Q(kind__in=Kind.values)
+                & Q(status__in=Status.values)
+                & Q(refunded__in=Refunded.values)
+                & Q(scheme__in=Scheme.values),
+                name="transaction_words_are_ours",
+            ),
+            models.CheckConstraint(
+                condition=Q(currency__regex="^[A-Z]{3}$"), name="transaction_currency_is_a_code"
+            ),
         ]
         indexes = [
             models.Index("merchant", F("occurred_at").desc(), F("id").desc(), name="txn_newest"),
@@ -197,7 +207,11 @@ class Session(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "ref"], name="one_session_per_account_and_ref"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=Kind.values) & Q(status__in=SessionStatus.values),
+                name="session_words_are_ours",
+            ),
         ]
         indexes = [
             models.Index(

@@ -103,6 +103,11 @@ def ensure_branches(account: ProviderAccount, records: Iterable[BranchRecord]) -
     return found
 
 
+def branches_by_ref(account: ProviderAccount, refs: Iterable[str]) -> dict[str, Branch]:
+    """The same where a ref is all that is known."""
+    return ensure_branches(account, [BranchRecord(ref=ref, name="") for ref in refs])
+
+
 def _by_ref(account: ProviderAccount, refs: Iterable[str]) -> dict[str, Branch]:
     branches = Branch.objects.filter(identities__account=account, identities__ref__in=list(refs))
     return {branch.own_ref: branch for branch in branches.annotate(own_ref=F("identities__ref"))}

@@ -20,7 +20,7 @@ def note_hint(*, account: ProviderAccount, body: Any, at: datetime) -> None:
         return
     ref = _ref(body)
     if ref is not None and Hint.objects.filter(account=account).count() < MOST_WAITING:
-        Hint.objects.get_or_create(account=account, ref=ref, defaults={"received_at": at})
+        Hint.objects.update_or_create(account=account, ref=ref, defaults={"received_at": at})
     wake("merchants.read_hints", account.pk)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from merchants.actions import branches as branch_actions
 from merchants.actions.resource import Resource
 from merchants.models import ProviderAccount
-from merchants.sync.hints import MOST_HINTS, follow_hint
+from merchants.sync.hints import read_hints
 from merchants.sync.locks import AlreadyRunning, abandoned_runs, due_accounts, lock_key, revive
 from merchants.sync.resources import resources
 from merchants.sync.run import Ask, NotActive, run_sync
@@ -13,8 +13,8 @@ from portal.upsert import hashes
 from providers.base.provider import FindsBranches, ListsBranches
 
 __all__ = [
-    "MOST_HINTS", "RESOURCES", "AlreadyRunning", "Ask", "NotActive", "abandoned_runs",
-    "due_accounts", "follow_hint", "lock_key", "resources", "revive", "run_sync",
+    "RESOURCES", "AlreadyRunning", "Ask", "NotActive", "abandoned_runs",
+    "due_accounts", "lock_key", "read_hints", "resources", "revive", "run_sync",
 ]  # fmt: skip
 
 

@@ -1,11 +1,14 @@
-"""Following what a webhook has named."""
+"""Following what webhooks have named; a hint is never believed, only followed."""
 
 from typing import Any
 
 import xxhash
 from django.utils import timezone
 
+from merchants.actions.accounts import opened
 from merchants.models import Hint, ProviderAccount
+from merchants.sync.health import note_failure
+from merchants.sync.locks import lock_key, taken
 from merchants.sync.resources import resources
 from providers.base.errors import NotAuthorised, ProviderFailure, Refused, Throttled, Unreachable
 from providers.base.reading import Item
@@ -14,7 +17,39 @@ from providers.base.reading import Item
 MOST_HINTS = 500
 
 
-def follow_hint(account: ProviderAccount, connector: Any, hint: Hint) -> None:
+def read_hints(account_id: int) -> None:
+    """Read what webhooks have named, now; what fails waits for the next sync.
+
+    A provider that asked to be left alone, or failed, is left alone here too.
+    """
+    account = ProviderAccount.objects.filter(
+        pk=account_id, state=ProviderAccount.State.ACTIVE
+    ).first()
+    now = timezone.now()
+    if account is None or not Hint.objects.filter(account=account).exists():
+        return
+    if account.retry_at is not None and account.retry_at > now:
+        return
+    try:
+        with opened(account) as connector:
+            follow_hints(account, connector)
+    except (NotAuthorised, Throttled, Unreachable) as failure:
+        note_failure(account, failure, now)
+
+
+def follow_hints(account: ProviderAccount, connector: Any) -> None:
+    """Follow an account's waiting hints, in one process at a time.
+
+    Raises NotAuthorised, Throttled or Unreachable: the next hint would meet the same.
+    """
+    with taken([lock_key(account.pk, "hints")]) as mine:
+        if not mine:
+            return
+        for hint in Hint.objects.filter(account=account).order_by("pk")[:MOST_HINTS]:
+            _follow(account, connector, hint)
+
+
+def _follow(account: ProviderAccount, connector: Any, hint: Hint) -> None:
     """Ask the provider what it knows under an id, whatever kind of thing it is, and store that."""
     for resource in sorted(resources(), key=lambda each: not each.windowed):
         if resource.finds is None or resource.find is None:
@@ -27,12 +62,13 @@ def follow_hint(account: ProviderAccount, connector: Any, hint: Hint) -> None:
             if problem.absent:
                 continue
             break
-        except ProviderFailure as failure:
-            if isinstance(failure, (NotAuthorised, Throttled, Unreachable)):
-                return
+        except (NotAuthorised, Throttled, Unreachable):
+            raise
+        except ProviderFailure:
             break
         # A found item is shaped otherwise than a listed one, so the next list rewrites it.
-        item = Item(hint.ref, None, xxhash.xxh3_128_digest(f"found:{hint.ref}".encode()), b"")
-        resource.store(account, [(item, record)], timezone.now())
+        digest = xxhash.xxh3_128_digest(f"found:{record!r}".encode("utf-8", "replace"))
+        resource.store(account, [(Item(hint.ref, None, digest, b""), record)], timezone.now())
         break
-    hint.delete()
+    # One that came again meanwhile has a row of its own time, and is followed again.
+    Hint.objects.filter(pk=hint.pk, received_at=hint.received_at).delete()

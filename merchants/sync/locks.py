@@ -32,23 +32,31 @@ def lock_key(account_id: int, resource: str) -> int:
 
 
 @contextmanager
-def locked(account: ProviderAccount, todo: list[Resource]) -> Iterator[None]:
-    """Hold the lock of every resource, or raise; the session's end frees them in any case."""
-    keys = [lock_key(account.pk, resource.name) for resource in todo]
-    held = []
+def taken(keys: list[int]) -> Iterator[bool]:
+    """Take all of some locks, or none, and say which; the session's end frees them in any case."""
+    held: list[int] = []
     try:
         with connection.cursor() as cursor:
             for key in keys:
                 cursor.execute("select pg_try_advisory_lock(%s)", [key])
                 if not cursor.fetchone()[0]:
-                    raise AlreadyRunning("This account is being synced already.")
+                    break
                 held.append(key)
-        yield
+        yield len(held) == len(keys)
     finally:
         if connection.connection is not None and not connection.connection.closed:
             with connection.cursor() as cursor:
                 for key in held:
                     cursor.execute("select pg_advisory_unlock(%s)", [key])
+
+
+@contextmanager
+def locked(account: ProviderAccount, todo: list[Resource]) -> Iterator[None]:
+    """Hold the lock of every resource of an account, or raise AlreadyRunning."""
+    with taken([lock_key(account.pk, resource.name) for resource in todo]) as mine:
+        if not mine:
+            raise AlreadyRunning("This account is being synced already.")
+        yield
 
 
 def close_abandoned(account: ProviderAccount, names: set[str]) -> int:

@@ -6,7 +6,6 @@ delivered completely, so a run that dies anywhere costs time and never rows.
 
 import gc
 import logging
-import random
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,23 +15,23 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import xxhash
 from django.conf import settings
-from django.db import transaction
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from merchants.actions.accounts import BREAKER_OPENS_AT, opened
+from merchants.actions.accounts import opened
 from merchants.actions.resource import Resource, Stored
 from merchants.models import (
     Bookmark,
     Gap,
-    Hint,
     ProviderAccount,
     SetAside,
     SyncRun,
     SyncStep,
 )
-from merchants.sync.hints import MOST_HINTS, follow_hint
+from merchants.sync.health import note_failure, note_success
+from merchants.sync.hints import follow_hints
 from merchants.sync.locks import HEARTBEAT_SECONDS, close_abandoned, locked
 from merchants.sync.resources import resources
 from providers.base.errors import (
@@ -40,24 +39,36 @@ from providers.base.errors import (
     ProviderFailure,
     Throttled,
     Unreachable,
+    Unreadable,
 )
 from providers.base.http import Limits
 from providers.base.paging import Batch
 from providers.base.provider import Period
-from providers.base.reading import Item, Reading, Rejected
+from providers.base.reading import Item, Reading, Rejected, set_aside
 from providers.base.registry import providers
 
 log = logging.getLogger(__name__)
 # Rows in one commit: 100 a commit is half as fast, 5,000 no faster, and this much is lost at most.
 ROWS_A_COMMIT = 1000
 SECONDS_A_COMMIT = 5
-LONGEST_RETRY = 120
+# What the database, or its driver, says of a value that has got this far and is none of its.
+REFUSED_BY_DATABASE = (DataError, IntegrityError, OverflowError, ValueError)
+FIGURES = ["fetched", "stored", "changed", "set_aside", "unchanged", "surprises"]
 
 Progress = Callable[[SyncStep], None]
 
 
 class NotActive(Exception):
     """The account is paused, removed, or its credentials were refused."""
+
+
+class Unforeseen(ProviderFailure):
+    """The portal itself failed while it read; the log has the whole story."""
+
+    code = "failed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The portal failed while it read ({name}); its log says more.")
 
 
 class Stopped(Exception):
@@ -138,7 +149,10 @@ class _Run:
         self.account, self.ask, self.todo, self.progress = account, ask, todo, progress
         # The keys that are set aside, by resource, as far as this run knows them.
         self.aside: dict[str, set[str]] = {}
-        self.deep = ask.deep or (ask.only is None and account.next_deep_at <= timezone.now())
+        # Those that this run has set aside.
+        self.unread: dict[str, set[str]] = {}
+        plain = ask.only is None and ask.since is None
+        self.deep = ask.deep or (plain and account.next_deep_at <= timezone.now())
         with transaction.atomic():
             self.run = SyncRun.objects.create(
                 account=account, reason=ask.reason, requested_by_id=ask.requested_by, deep=self.deep
@@ -149,18 +163,32 @@ class _Run:
             )
 
     def conduct(self, limits: Limits | None) -> SyncRun:
+        ending: ProviderFailure | None
         try:
             with opened(self.account, limits) as connector:
+                self.version = connector.version
                 ending = self._read_all(connector)
         except Stopped:
             return self.run
         except ProviderFailure as failure:
             # The connector could not even be made: its address is no longer an allowed one.
-            for step in self.steps[:1]:
-                self._fail(step, failure)
-            ending = failure
+            ending = self._fail_all(failure)
+        except (OperationalError, InterfaceError):
+            # The database's trouble passes, and the worker tries the whole run again.
+            raise
+        except Exception as problem:
+            # Ours: it ends in words, and the account waits longer each time like any other failure.
+            log.exception("account %s: the run failed", self.account.pk)
+            ending = self._fail_all(Unforeseen(type(problem).__name__))
         self._finish(ending)
         return self.run
+
+    def _fail_all(self, failure: ProviderFailure) -> ProviderFailure:
+        """Blame the resource that was being read, or the first one."""
+        running = [step for step in self.steps if step.state == SyncStep.State.RUNNING]
+        for step in (running or self.steps)[:1]:
+            self._fail(step, failure)
+        return failure
 
     def _read_all(self, connector: Any) -> ProviderFailure | None:
         """Read every resource, and return the failure that made the run end early."""
@@ -176,7 +204,10 @@ class _Run:
                 # These would meet the next resource too; the others are this one's own.
                 if isinstance(failure, (NotAuthorised, Throttled, Unreachable)):
                     return failure
-        self._read_hints(connector)
+        try:
+            follow_hints(self.account, connector)
+        except (NotAuthorised, Throttled, Unreachable) as failure:
+            return failure
         return None
 
     def _read(self, connector: Any, resource: Resource, step: SyncStep) -> None:
@@ -231,18 +262,21 @@ class _Run:
         """From where to read: None is from the beginning.
 
         A first reading is followed by a second whole one in the next deep run, because page
-        numbers that shift can hide a row from the first.
+        numbers that shift can hide a row from the first. So is a corrected translation.
         """
         if self.ask.since is not None and resource.windowed:
             return self.ask.since
         if bookmark is None or not resource.windowed:
             return None
-        if self.deep and bookmark.whole_reads < 2:
-            return None
-        window = timedelta(hours=settings.SYNC_WINDOW_HOURS)
-        if self.deep:
-            window = timedelta(days=settings.SYNC_DEEP_WINDOW_DAYS)
-        return bookmark.complete_to - window
+        if not self.deep:
+            return bookmark.complete_to - timedelta(hours=settings.SYNC_WINDOW_HOURS)
+        since = bookmark.complete_to - timedelta(days=settings.SYNC_DEEP_WINDOW_DAYS)
+        # Set aside before the window began, so never met again inside of it.
+        old = SetAside.objects.filter(
+            account=self.account, resource=resource.name, first_seen_at__lt=since
+        )
+        whole = bookmark.whole_reads < 2 or bookmark.version != self.version or old.exists()
+        return None if whole else since
 
     def _commit(
         self, resource: Resource, step: SyncStep, pending: "_Pending", *, last: Batch | None = None
@@ -250,29 +284,73 @@ class _Run:
         """Store a batch, its figures and, with the last one, the bookmark: all or nothing."""
         at = timezone.now()
         reading = pending.reading.result()
-        refs = pending.refs
-        with transaction.atomic():
-            self._still_wanted()
-            stored = Stored(0, 0)
-            if reading.records:
-                stored = resource.store(self.account, reading.records, at)
-            self._set_aside(resource.name, reading.rejected, refs)
-            step.fetched += pending.items
-            step.stored += stored.inserted
-            step.changed += stored.changed
-            step.set_aside += len(reading.rejected)
-            step.unchanged += (
-                pending.items - len(reading.rejected) - stored.inserted - stored.changed
-            )
-            for name, count in reading.surprises.items():
-                step.surprises[name] = step.surprises.get(name, 0) + count
-            if last is not None:
-                self._finish_step(resource, step, last, at)
-            step.save()
-            if (at - self.run.heartbeat_at).total_seconds() > HEARTBEAT_SECONDS:
-                self.run.heartbeat_at = at
-                self.run.save(update_fields=["heartbeat_at"])
+        try:
+            with transaction.atomic():
+                self._still_wanted()
+                stored = self._store(resource, reading, at)
+                self._note(resource, step, pending, reading, stored, last, at)
+        except REFUSED_BY_DATABASE:
+            self._forget()
+            step.refresh_from_db(fields=FIGURES)
+            with transaction.atomic():
+                self._still_wanted()
+                stored = self._store_each(resource, reading, at)
+                self._note(resource, step, pending, reading, stored, last, at)
         self.progress(step)
+
+    def _store(self, resource: Resource, reading: Reading[Any], at: datetime) -> Stored:
+        if not reading.records:
+            return Stored(0, 0)
+        return resource.store(self.account, reading.records, at)
+
+    def _forget(self) -> None:
+        """What was looked up may have been made in the transaction that is now undone."""
+        self.account.__dict__.pop("known", None)
+
+    def _store_each(self, resource: Resource, reading: Reading[Any], at: datetime) -> Stored:
+        """Store record by record, and set aside the one that the database does not take."""
+        inserted = changed = 0
+        records, reading.records = reading.records, []
+        for item, record in records:
+            alone = Reading([(item, record)])
+            try:
+                with transaction.atomic():
+                    stored = self._store(resource, alone, at)
+            except REFUSED_BY_DATABASE:
+                self._forget()
+                reason = Unreadable("One of its values is nothing that can be stored.")
+                reading.rejected.append(set_aside(item, reason, frozenset()))
+            else:
+                reading.records.append((item, record))
+                inserted += stored.inserted
+                changed += stored.changed
+        return Stored(inserted, changed)
+
+    def _note(
+        self,
+        resource: Resource,
+        step: SyncStep,
+        pending: "_Pending",
+        reading: Reading[Any],
+        stored: Stored,
+        last: Batch | None,
+        at: datetime,
+    ) -> None:
+        """Keep a batch's figures beside its rows."""
+        self._set_aside(resource.name, reading.rejected, pending.refs)
+        step.fetched += pending.items
+        step.stored += stored.inserted
+        step.changed += stored.changed
+        step.set_aside += len(reading.rejected)
+        step.unchanged += pending.items - len(reading.rejected) - stored.inserted - stored.changed
+        for name, count in reading.surprises.items():
+            step.surprises[name] = step.surprises.get(name, 0) + count
+        if last is not None:
+            self._finish_step(resource, step, last, at)
+        step.save()
+        if (at - self.run.heartbeat_at).total_seconds() > HEARTBEAT_SECONDS:
+            self.run.heartbeat_at = at
+            self.run.save(update_fields=["heartbeat_at"])
 
     def _finish_step(self, resource: Resource, step: SyncStep, last: Batch, at: datetime) -> None:
         step.state, step.finished_at = SyncStep.State.DONE, at
@@ -281,69 +359,73 @@ class _Run:
         # A provider that says no time and lists nothing is complete to when it was asked.
         step.complete_to = last.complete_to or step.started_at
         assert step.complete_to is not None
-        bookmark = Bookmark.objects.filter(account=self.account, resource=resource.name).first()
-        if self.ask.since is not None:
-            before = bookmark.complete_to if bookmark else None
-            if before is None or before < self.ask.since:
-                Gap.objects.create(
-                    account=self.account,
-                    resource=resource.name,
-                    since=before,
-                    until=self.ask.since,
-                    found_at=at,
-                )
-        covered = Gap.objects.filter(account=self.account, resource=resource.name)
-        if step.since is None:
-            covered.delete()
+        mine: dict[str, Any] = {"account": self.account, "resource": resource.name}
+        bookmark = Bookmark.objects.filter(**mine).first()
+        gaps = Gap.objects.filter(**mine)
+        if last.whole:
+            gaps.delete()
+            # All of it was read, so whatever is not among what could not be read is gone.
+            unread = self.unread.get(resource.name, set())
+            SetAside.objects.filter(**mine).exclude(key__in=unread).delete()
         else:
-            covered.filter(since__gte=step.since).delete()
-            # Of one that began earlier, the part before this reading is still open.
-            covered.filter(until__gt=step.since).update(until=step.since)
-        Bookmark.objects.update_or_create(
-            account=self.account,
-            resource=resource.name,
-            defaults={
-                "complete_to": max(step.complete_to, bookmark.complete_to)
-                if bookmark
-                else step.complete_to,
-                "whole_reads": (bookmark.whole_reads if bookmark else 0) + int(last.whole),
-            },
-        )
+            self._cover(gaps, step, bookmark, at)
+        complete_to = max(step.complete_to, bookmark.complete_to) if bookmark else step.complete_to
+        changes: dict[str, Any] = {
+            "complete_to": complete_to,
+            "whole_reads": (bookmark.whole_reads if bookmark else 0) + int(last.whole),
+        }
+        if last.whole:
+            changes["version"] = self.version
+        Bookmark.objects.update_or_create(**mine, defaults=changes)
+
+    def _cover(
+        self, gaps: QuerySet[Gap], step: SyncStep, bookmark: Bookmark | None, at: datetime
+    ) -> None:
+        """Close the gaps that this reading covers, and note the one that it leaves."""
+        assert step.since is not None
+        before = bookmark.complete_to if bookmark else None
+        if before is None or before < step.since:
+            Gap.objects.create(
+                account=self.account,
+                resource=step.resource,
+                since=before,
+                until=step.since,
+                found_at=at,
+            )
+        gaps.filter(since__gte=step.since).delete()
+        # Of one that began earlier, the part before this reading is still open.
+        gaps.filter(until__gt=step.since).update(until=step.since)
 
     def _set_aside(self, resource: str, rejected: list[Rejected], refs: list[str]) -> None:
         """Keep what could not be read, and forget what can be read now."""
-        keys = {each.ref for each in rejected}
+        latest = {each.key: each for each in rejected}
         mine = SetAside.objects.filter(account=self.account, resource=resource)
         if resource not in self.aside:
             self.aside[resource] = set(mine.values_list("key", flat=True))
-        readable = self.aside[resource] & set(refs) - keys
+        readable = self.aside[resource] & set(refs) - set(latest)
         if readable:
             mine.filter(key__in=readable).delete()
             self.aside[resource] -= readable
         if not rejected:
             return
-        self.aside[resource] |= {each.ref for each in rejected if each.ref}
+        self.aside[resource] |= set(latest)
+        self.unread.setdefault(resource, set()).update(latest)
         SetAside.objects.bulk_create(
             [
                 SetAside(
                     account=self.account,
                     resource=resource,
-                    key=each.ref or xxhash.xxh3_128_hexdigest(repr(each.masked).encode()),
+                    key=key,
                     reason=each.reason,
                     path=each.path[:200],
                     masked=each.masked,
                 )
-                for each in {each.ref or id(each): each for each in rejected}.values()
+                for key, each in sorted(latest.items())
             ],
             update_conflicts=True,
             unique_fields=["account", "resource", "key"],
             update_fields=["reason", "path", "masked"],
         )
-
-    def _read_hints(self, connector: Any) -> None:
-        """Read again what webhooks have named; a hint is never believed, only followed."""
-        for hint in Hint.objects.filter(account=self.account).order_by("pk")[:MOST_HINTS]:
-            follow_hint(self.account, connector, hint)
 
     def _still_wanted(self) -> None:
         """Raise Stopped where a person has meanwhile decided that nothing more be read."""
@@ -389,39 +471,15 @@ class _Run:
             run.state = SyncRun.State.PARTIAL if done else SyncRun.State.FAILED
             run.error_code, run.error = failed[0].error_code, failed[0].error
         run.finished_at = run.heartbeat_at = now
-        account.refresh_from_db(fields=["failures"])
-        changes: dict[str, Any] = {}
-        refused = False
-        if ending is None:
-            changes |= {"failures": 0, "retry_at": None}
-            changes["next_sync_at"] = now + timedelta(seconds=settings.SYNC_EVERY_SECONDS)
-            if self.deep and not failed:
-                changes["next_deep_at"] = now + timedelta(days=1)
-        elif isinstance(ending, NotAuthorised):
-            # Only a person can mend credentials; calling on would look like guessing.
-            refused = True
-        else:
-            changes["failures"] = account.failures + 1
-            changes["retry_at"] = changes["next_sync_at"] = now + _pause(account, ending)
-        own = ProviderAccount.objects.filter(pk=account.pk)
         with transaction.atomic():
             run.save()
-            if refused:
-                # Not where a person has meanwhile paused it, or given it other credentials.
-                own.filter(
-                    state=ProviderAccount.State.ACTIVE,
-                    credentials_set_at=account.credentials_set_at,
-                ).update(state=ProviderAccount.State.REFUSED)
+            if ending is not None:
+                note_failure(account, ending, now)
             else:
-                own.update(**changes)
-
-
-def _pause(account: ProviderAccount, failure: ProviderFailure) -> timedelta:
-    """How long a failing account waits: doubling with jitter, and never less than it was told."""
-    ceiling = min(5 * 2 ** min(account.failures, 10), LONGEST_RETRY)
-    if account.failures + 1 >= BREAKER_OPENS_AT:
-        ceiling = LONGEST_RETRY
-    seconds = random.uniform(ceiling / 2, ceiling)  # noqa: S311 (jitter)
-    if isinstance(failure, Throttled) and failure.seconds is not None:
-        seconds = max(seconds, failure.seconds)
-    return timedelta(seconds=seconds)
+                later: dict[str, Any] = {}
+                if self.ask.only is None:
+                    later["next_sync_at"] = now + timedelta(seconds=settings.SYNC_EVERY_SECONDS)
+                # A resource that is refused each time must not make every run a deep one.
+                if self.deep and self.ask.only is None and self.ask.since is None:
+                    later["next_deep_at"] = now + timedelta(days=1)
+                note_success(account, **later)

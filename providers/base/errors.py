@@ -15,13 +15,15 @@ class Unreachable(ProviderFailure):
     """No usable answer came, or the provider's own fault; nothing was changed. Try later.
 
     `slow` marks a time-out: it has held its thread long enough, so it is not tried again at once.
+    `seconds` is the pause that the provider asked for, where it did.
     """
 
     code = "unreachable"
 
-    def __init__(self, message: str, *, slow: bool = False) -> None:
+    def __init__(self, message: str, *, slow: bool = False, seconds: float | None = None) -> None:
         super().__init__(message)
         self.slow = slow
+        self.seconds = seconds
 
 
 class Throttled(ProviderFailure):

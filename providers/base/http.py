@@ -4,18 +4,29 @@ Reads are repeated with growing, random pauses, and a Retry-After is kept by all
 door. A call that changes something is never repeated here: some providers have no idempotency,
 and some change state on GET. Redirects are not followed, so a credential goes to no other host.
 No body, credential, address or query string enters a message or a log line.
+
+One deadline holds over a whole exchange, a drip of headers included, and a name is looked up
+here: an address of this machine or of a private network is connected to only where it was allowed
+by name (OWASP ASVS 5, 1.3.6).
 """
 
+import ipaddress
+import logging
 import random
+import re
+import socket
+import ssl
 import threading
+import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import httpcore2
 import httpx2
 import msgspec
 import tenacity
@@ -33,6 +44,10 @@ from providers.base.errors import (
 )
 
 T = TypeVar("T")
+
+# These would log addresses with their query strings, in which some providers want credentials.
+for name in ("httpx2", "httpcore2"):
+    logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
@@ -69,22 +84,27 @@ def _plain_refusal(status: int, body: bytes) -> Refused:
     return Refused(f"The provider refused the call (HTTP {status}).", status=status)
 
 
+# Visible ASCII without the signs that parsers disagree about.
+_PLAIN = re.compile(r"[A-Za-z0-9:/._~\[\]@?#&=%+-]+")
+
+
 def allowed(base_url: str, hosts: frozenset[str]) -> str:
     """Check that an address may be called, and return it without a trailing slash.
 
     `hosts` holds `host[:port]`; https is required but for loopback hosts that are listed.
     """
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
+    if not _PLAIN.fullmatch(base_url):
+        raise Refused("The address may hold only plain letters, digits and signs.")
+    try:
+        parts = urlsplit(base_url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise Refused("The address is not of the form https://host/path.") from None
     loopback = host in ("localhost", "127.0.0.1", "::1")
     if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
         raise Refused("The address must begin with https.")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise Refused("The address must be a plain one, with no name, password or query in it.")
-    try:
-        port = parts.port
-    except ValueError:
-        raise Refused("The port in the address is not a number.") from None
     if (f"{host}:{port}" if port else host) not in hosts:
         raise Refused(
             "The address names a host that is not one of this provider's; "
@@ -111,9 +131,12 @@ class Door:
         self._explain = explain
         self._base = allowed(base_url, hosts)
         self._turn = threading.Lock()
-        self._not_before = 0.0
+        # When the next request may begin: by our own rate, and by what the provider asked for.
+        self._next_slot = self._not_before = 0.0
         self._closed = threading.Event()
+        self._network = _Network(self._base)
         self._client = httpx2.Client(
+            transport=_Transport(self._network),
             headers={**headers, "Accept": "application/json", "Accept-Encoding": "gzip"},
             timeout=httpx2.Timeout(
                 connect=self.limits.connect, read=self.limits.read, write=10, pool=60
@@ -148,7 +171,7 @@ class Door:
             stop=tenacity.stop_after_attempt(self.limits.tries) | _TooLong(self.limits),
             wait=self._pause,
             retry=tenacity.retry_if_exception(_passing),
-            sleep=self._clock.sleep,
+            sleep=self._sleep,
             reraise=True,
         )
         return retrying(once)
@@ -166,25 +189,34 @@ class Door:
     def _pause(self, state: tenacity.RetryCallState) -> float:
         """Full jitter under a doubling ceiling; a stated Retry-After plus up to a tenth."""
         failure = state.outcome.exception() if state.outcome else None
-        if isinstance(failure, Throttled) and failure.seconds is not None:
-            return failure.seconds + random.uniform(0, failure.seconds * 0.1)  # noqa: S311
+        seconds = _asked_pause(failure)
+        if seconds is not None:
+            return seconds + random.uniform(0, seconds * 0.1)  # noqa: S311
         ceiling = self.limits.first_pause * 2 ** (state.attempt_number - 1)
         return random.uniform(0, min(ceiling, self.limits.longest_pause))  # noqa: S311
 
+    def _sleep(self, seconds: float) -> None:
+        """Wait in short pieces, so that closing the door ends every wait."""
+        end = self._clock.monotonic() + seconds
+        while not self._closed.is_set() and (rest := end - self._clock.monotonic()) > 0:
+            self._clock.sleep(min(rest, 0.5))
+
     def _await_turn(self) -> None:
+        """Wait until the provider's own pause is over and the rate allows another request."""
         with self._turn:
-            start = max(self._clock.monotonic(), self._not_before)
+            slot = max(self._clock.monotonic(), self._next_slot)
             if self.limits.per_second:
-                self._not_before = start + 1 / self.limits.per_second
-        while (wait := start - self._clock.monotonic()) > 0:
-            self._clock.sleep(min(wait, 1.0) if not self._closed.is_set() else 0)
-            if self._closed.is_set():
-                break
-            # Another thread may have been told to wait meanwhile.
-            if not self.limits.per_second:
-                start = max(start, self._not_before)
-        if self._closed.is_set():
-            raise Unreachable("The connection was closed here.")
+                self._next_slot = slot + 1 / self.limits.per_second
+        while not self._closed.is_set():
+            now = self._clock.monotonic()
+            # Looked at again before each request: another thread may have been told to wait.
+            asked = self._not_before - now
+            if asked > self.limits.longest_wait:
+                raise Throttled("The provider has asked not to be called yet.", asked)
+            if max(slot - now, asked) <= 0:
+                return
+            self._sleep(min(max(slot - now, asked), 0.5))
+        raise Unreachable("The connection was closed here.", slow=True)
 
     def _call(
         self, method: str, path: str, *, query: dict[str, str] | None, body: object, changes: bool
@@ -193,13 +225,22 @@ class Door:
         content = None if body is None else msgspec.json.encode(body)
         headers = {} if body is None else {"Content-Type": "application/json"}
         deadline = self._clock.monotonic() + self.limits.total
+        self._network.allow(self.limits.total)
         try:
             with self._client.stream(
                 method, self._base + path, params=query, content=content, headers=headers
             ) as response:
+                # What says enough by its status is judged before a body is waited for.
+                self._judge_status(response, changes=changes)
                 data = self._take(response, deadline)
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
+        except httpx2.ConnectTimeout:
+            raise Unreachable(
+                "The provider could not be reached in time; nothing was sent.", slow=True
+            ) from None
+        except (httpx2.ConnectError, httpx2.PoolTimeout):
             raise Unreachable("The provider could not be reached; nothing was sent.") from None
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError):
+            raise Refused("The call cannot be written down; nothing was sent.") from None
         except (httpx2.ReadTimeout, httpx2.WriteTimeout):
             if changes:
                 raise Unknown("The change was sent and no answer came in time.") from None
@@ -210,7 +251,7 @@ class Door:
             if changes:
                 raise Unknown(f"The change was sent, and {problem}") from None
             raise problem.failure from None
-        return self._judge(response, data, changes=changes)
+        return self._judge(response, data)
 
     def _lost(self, changes: bool, how: str) -> ProviderFailure:
         if changes:
@@ -243,42 +284,147 @@ class Door:
             raise _Cut(Unreachable("The answer's compression does not end where it should."))
         return b"".join(parts)
 
-    def _judge(self, response: httpx2.Response, data: bytes, *, changes: bool) -> Answer:
+    def _judge_status(self, response: httpx2.Response, *, changes: bool) -> None:
         status = response.status_code
-        if 200 <= status < 300:
-            return Answer(status, data, _http_date(response.headers.get("date")))
-        if status == 429:
-            seconds = self._retry_after(response)
-            if seconds is not None:
-                with self._turn:
-                    stop = self._clock.monotonic() + seconds
-                    self._not_before = max(self._not_before, stop)
-            raise Throttled("The provider asks to call less often (HTTP 429).", seconds)
         if status in (401, 403):
             raise NotAuthorised(f"The provider refused the credentials (HTTP {status}).")
+        if status == 429:
+            seconds = self._retry_after(response)
+            raise Throttled("The provider asks to call less often (HTTP 429).", seconds)
         if 300 <= status < 400:
+            if changes:
+                raise Unknown(f"The change was sent and a redirect came back (HTTP {status}).")
             raise Refused(
                 f"The provider answered with a redirect (HTTP {status}), which is not followed: "
                 "check the account's address.",
                 status=status,
             )
         if status >= 500 or status == 408:
+            seconds = self._retry_after(response)
             if changes:
                 raise Unknown(f"The change was sent and the provider failed (HTTP {status}).")
-            raise Unreachable(f"The provider failed (HTTP {status}).")
-        raise self._explain(status, data)
+            raise Unreachable(f"The provider failed (HTTP {status}).", seconds=seconds)
+
+    def _judge(self, response: httpx2.Response, data: bytes) -> Answer:
+        if 200 <= response.status_code < 300:
+            return Answer(response.status_code, data, _http_date(response.headers.get("date")))
+        raise self._explain(response.status_code, data)
 
     def _retry_after(self, response: httpx2.Response) -> float | None:
-        """Seconds to wait, from either documented form of Retry-After (RFC 9110, 10.2.3)."""
+        """Seconds to wait, by all who share the door, from either form of Retry-After (RFC 9110,
+        10.2.3)."""
         text = response.headers.get("retry-after", "").strip()
         if text.isascii() and text.isdigit():
-            return float(min(int(text[:9]), 24 * 3600))
-        at = _http_date(text)
-        if at is None:
-            return None
-        # Measured on the provider's own clock, so that a skew of ours does not matter.
-        now = _http_date(response.headers.get("date")) or self._clock.now()
-        return min(max((at - now).total_seconds(), 0), 24 * 3600)
+            seconds = float(min(int(text[:9]), 24 * 3600))
+        else:
+            at = _http_date(text)
+            if at is None:
+                return None
+            # Measured on the provider's own clock, so that a skew of ours does not matter.
+            now = _http_date(response.headers.get("date")) or self._clock.now()
+            seconds = min(max((at - now).total_seconds(), 0), 24 * 3600)
+        with self._turn:
+            self._not_before = max(self._not_before, self._clock.monotonic() + seconds)
+        return seconds
+
+
+class _Network(httpcore2.NetworkBackend):
+    """Connections of one door: to the host that was allowed, and under one deadline a call."""
+
+    def __init__(self, base: str) -> None:
+        self._backend = httpcore2.SyncBackend()
+        host = urlsplit(base).hostname or ""
+        # Loopback and private networks only where the allowed address names them itself.
+        self._named = host == "localhost" or _address(host) is not None
+        self._until = threading.local()
+
+    def allow(self, seconds: float) -> None:
+        """Begin a call: from now on this thread's reads and writes end after some seconds."""
+        self._until.at = time.monotonic() + seconds
+
+    def rest(self, timeout: float | None) -> float:
+        rest = max(float(self._until.at) - time.monotonic(), 0.001)
+        return rest if timeout is None else min(timeout, rest)
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.NetworkStream:
+        # Looked up once, and connected to as looked up: a name cannot change in between.
+        stream = self._backend.connect_tcp(
+            host if self._named else _public(host),
+            port,
+            timeout=self.rest(timeout),
+            socket_options=socket_options,
+        )
+        return _Stream(stream, self)
+
+
+class _Stream(httpcore2.NetworkStream):
+    """A connection whose reads and writes keep the deadline of the call they belong to."""
+
+    def __init__(self, stream: httpcore2.NetworkStream, network: _Network) -> None:
+        self._stream, self._network = stream, network
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._network.rest(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._network.rest(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore2.NetworkStream:
+        rest = self._network.rest(timeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, rest), self._network)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _Transport(httpx2.HTTPTransport):
+    """The library's own transport over our connections."""
+
+    def __init__(self, network: _Network) -> None:
+        super().__init__(trust_env=False)
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=httpx2.create_ssl_context(trust_env=False),
+            max_connections=100,
+            max_keepalive_connections=20,
+            keepalive_expiry=5,
+            network_backend=network,
+        )
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _public(host: str) -> str:
+    """The address of a name, which must not lead into this machine or a private network."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        raise httpcore2.ConnectError("The name cannot be looked up.") from None
+    for *_, place in found:
+        address = _address(str(place[0]).partition("%")[0])
+        mapped = getattr(address, "ipv4_mapped", None) or address
+        if mapped is not None and mapped.is_global and not mapped.is_multicast:
+            return str(place[0])
+    raise httpcore2.ConnectError("The name leads to no public address.")
 
 
 class _Cut(Exception):
@@ -296,6 +442,11 @@ def _passing(failure: BaseException) -> bool:
     return isinstance(failure, (Throttled, Unreadable))
 
 
+def _asked_pause(failure: BaseException | None) -> float | None:
+    """The pause that the provider itself asked for, in seconds."""
+    return failure.seconds if isinstance(failure, (Throttled, Unreachable)) else None
+
+
 class _TooLong(stop_base):
     """Stop where the provider asks for a longer wait than is slept through."""
 
@@ -304,7 +455,7 @@ class _TooLong(stop_base):
 
     def __call__(self, state: tenacity.RetryCallState) -> bool:
         failure = state.outcome.exception() if state.outcome else None
-        seconds = failure.seconds if isinstance(failure, Throttled) else None
+        seconds = _asked_pause(failure)
         return seconds is not None and seconds > self._limits.longest_wait
 
 
@@ -313,6 +464,6 @@ def _http_date(text: str | None) -> datetime | None:
         return None
     try:
         at = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)

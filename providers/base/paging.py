@@ -2,9 +2,10 @@
 
 Nothing is assumed; the walk learns from what comes:
 
-* The end is an empty page, or `current >= total` where the provider says a total.
+* The end is an empty page, or `current >= total` where the provider says a total. An empty page
+  is asked for again, and followed by the next one where the list should go on.
 * A list is read newest first, oldest first (then from its last page backwards, because it grows
-  at its end) or, where neither shows, wholly.
+  at its end) or, where neither shows or the last page cannot be told, wholly.
 * Before it stops early, it looks at pages further on: a list sorted by something else only looks
   sorted for a while.
 * Page numbers shift when rows are added or removed. Rows that are met twice are dropped; when
@@ -34,6 +35,8 @@ PAGES_PASSED = 2
 # after terminal, could look sorted to even steps.
 PROBES = (0.07, 0.19, 0.31, 0.46, 0.58, 0.71, 0.83, 1.0)
 MOST_CIRCLES = 3
+# How often one page is asked for before it is believed that it brings nothing new.
+MOST_ASKED = 4
 MOST_PASSES = 3
 MOST_PAGES = 1_000_000
 
@@ -133,6 +136,9 @@ class _Walk:
         self.read = 0
         self.shifted = False
         self.circling = False
+        self.backwards = False
+        # Whether the page before brought nothing new, though it was not empty.
+        self.stale = False
         self.astray = 0
         self.total: int | None = None
         self.order = Order.UNKNOWN
@@ -143,13 +149,14 @@ class _Walk:
         newest = started_at
         whole = True
         for _ in range(MOST_PASSES):
-            self.shifted = False
+            self.shifted = self.stale = False
             self.met = set()
             fresh = 0
             trend = _Trend()
             trend.add(_times(first))
             self.order = trend.order()
-            pages = self._backwards(first) if self._goes_backwards() else self._forwards(first)
+            self.backwards = self.order is Order.OLDEST_FIRST and (self.total or 0) > 1
+            pages = self._backwards(first) if self.backwards else self._forwards(first)
             passed = 0
             whole = True
             for page in pages:
@@ -157,7 +164,7 @@ class _Walk:
                 fresh += len(new)
                 times = _times(page)
                 newest = max([newest, *times]) if newest else max(times, default=None)
-                trend.spread(reversed(times) if self.order is Order.OLDEST_FIRST else times)
+                trend.spread(reversed(times) if self.backwards else times)
                 yield Batch(new, page.number, self.total, self.read, order=self.order)
                 passed = passed + 1 if self._lies_before(page, trend) else 0
                 if passed >= PAGES_PASSED and self._rest_lies_before(page):
@@ -172,9 +179,6 @@ class _Walk:
             first = self._get(1)
         complete_to = first.at if started_at is None else started_at
         yield Batch([], 0, self.total, self.read, complete_to or newest, self.order, whole)
-
-    def _goes_backwards(self) -> bool:
-        return self.order is Order.OLDEST_FIRST and (self.total or 0) > 1
 
     def _get(self, number: int) -> Page:
         page = self.fetch(number)
@@ -192,49 +196,74 @@ class _Walk:
         yield first
         if self._ends(first):
             return
-        circles = 0
+        circles = empty = 0
         for page in self._ahead(itertools.count(2)):
-            again = page
-            if page.items and (self._is_another(page) or not self._has_new(page)):
-                again = self._get(page.number)
-            circles = 0 if self._has_new(again) or not again.items else circles + 1
+            page = self._believed(page)
+            if not page.items:
+                empty += 1
+                # Some providers count rows where they should count pages, and end like this too.
+                if self._ends(page) or self.total is None or empty > 1:
+                    return
+                continue
+            # The list goes on behind a page that stayed empty: its rows are missing.
+            self.astray += empty
+            empty = 0
+            circles = 0 if self._has_new(page) else circles + 1
             if circles >= MOST_CIRCLES:
                 # A short page met again and again is how some providers answer past the end.
-                self.circling = self.total is not None or len(again.items) >= len(first.items)
+                self.circling = self.total is not None or len(page.items) >= len(first.items)
                 return
-            self.astray += self._is_another(again)
-            yield again
-            if self._ends(again) or again.number >= MOST_PAGES:
+            yield page
+            if self._ends(page) or page.number >= MOST_PAGES:
                 return
+
+    def _believed(self, page: Page) -> Page:
+        """Ask again for a page that is empty, another, or brings nothing new."""
+        for asked in range(1, MOST_ASKED):
+            if not page.items:
+                # An end that the total foretells is believed at once, any other one the second time.
+                if asked > 1 or (self.total is not None and self._ends(page)):
+                    return page
+            elif not self._is_another(page) and self._has_new(page):
+                return page
+            page = self._get(page.number)
+        self.astray += self._is_another(page)
+        return page
 
     def _is_another(self, page: Page) -> bool:
         """Whether a page within the list came under another number than was asked for."""
         return page.current not in (None, page.number) and page.number <= (self.total or 0)
 
     def _ends(self, page: Page) -> bool:
-        return not page.items or (self.total is not None and page.number >= self.total)
+        return self.total is not None and page.number >= self.total
 
     def _backwards(self, first: Page) -> Iterator[Page]:
-        last = self.total or 1
         circles = 0
-        done = 0
-        while True:
-            # The list may have grown past what was its last page.
-            newer = range(last, done, -1) if done else range(last, 1, -1)
-            for page in self._ahead(iter(newer)):
-                again = page
-                if page.items and (self._is_another(page) or not self._has_new(page)):
-                    again = self._get(page.number)
-                circles = 0 if self._has_new(again) or not again.items else circles + 1
+        done, last = 1, self._last(1)
+        while last > done:
+            for page in self._ahead(iter(range(last, done, -1))):
+                page = self._believed(page)
+                if not page.items:
+                    self.astray += page.number < last
+                    continue
+                circles = 0 if self._has_new(page) else circles + 1
                 if circles >= MOST_CIRCLES:
                     self.circling = True
                     return
-                self.astray += self._is_another(again)
-                yield again
-            done, last = last, self.total or last
-            if last <= done:
-                break
+                yield page
+            # The list may have grown past what was its last page.
+            done, last = last, self._last(last)
         yield first
+
+    def _last(self, known: int) -> int:
+        """The last page that has rows, at least `known`; the total is not always one of pages."""
+        total = min(self.total or known, MOST_PAGES)
+        if total <= known or self._get(total).items:
+            return max(total, known)
+        while total - known > 1:
+            middle = (known + total) // 2
+            known, total = (middle, total) if self._get(middle).items else (known, middle)
+        return known
 
     def _ahead(self, numbers: Iterator[int]) -> Iterator[Page]:
         """Fetch pages in order, some at once."""
@@ -268,15 +297,21 @@ class _Walk:
             if key not in self.seen:
                 self.seen.add(key)
                 new.append(item)
-        if any(met):
+        if page.items and all(met):
+            self.stale = True
+        elif self.stale:
+            # A page stood under its neighbour's number as well, and what it hid is met next time.
+            self.shifted, self.stale = True, False
+        if any(met) and not all(met):
             # Rows added at the head push others onto the next page: they stand at its top.
-            pushed = met.index(False) if False in met else len(met)
+            pushed = met.index(False)
             if self.order is not Order.NEWEST_FIRST or any(met[pushed:]):
                 self.shifted = True
         return new
 
     def _lies_before(self, page: Page, trend: _Trend) -> bool:
-        if self.since is None or self.order not in (Order.NEWEST_FIRST, Order.OLDEST_FIRST):
+        # A list whose newest rows stand at an end that cannot be told is read wholly.
+        if self.since is None or not (self.backwards or self.order is Order.NEWEST_FIRST):
             return False
         if trend.disorder > MOST_DISORDER:
             self.order = Order.UNSORTED
@@ -290,7 +325,7 @@ class _Walk:
     def _rest_lies_before(self, page: Page) -> bool:
         """Look at pages further on: in the order that was learned, all of them are older."""
         assert self.since is not None
-        if self.order is Order.OLDEST_FIRST:
+        if self.backwards:
             far = [int(page.number * (1 - part)) for part in PROBES[:-1]] + [1]
         elif self.total is not None:
             rest = self.total - page.number

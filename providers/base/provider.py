@@ -37,6 +37,9 @@ class Period:
 class Connector(Protocol):
     """One account at one provider."""
 
+    # Of its translation: where it differs from what rows were read with, they are read again.
+    version: str
+
     def close(self) -> None: ...
 
     def try_connection(self) -> str:

@@ -9,10 +9,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache, reduce
 from operator import or_
 from typing import Annotated, Any, Generic, TypeVar
+from unicodedata import digit
 
 import msgspec
 import xxhash
@@ -23,7 +24,10 @@ R = TypeVar("R")
 LONGEST_NAME, MOST_NAMES, LONGEST_TEXT = 40, 50, 60
 # Payload models limit their texts to this, and the columns for them are as wide.
 LONGEST_FIELD = 200
-_CARD = re.compile(r"(?<![0-9])(?:[0-9][ -]?){12,18}[0-9](?![0-9])", re.ASCII)
+# ISO/IEC 7812 card numbers; their groups, and what may stand between two of them.
+FEWEST_DIGITS, MOST_DIGITS = 13, 19
+_GROUP = re.compile(r"\d+")
+_BETWEEN = re.compile(r"[^\w]{1,3}|_")
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -39,7 +43,8 @@ class Item(msgspec.Struct, frozen=True):
 class Rejected:
     """An item that was set aside: why, where in it, and its shape with every value masked."""
 
-    ref: str | None
+    # What it is kept under: its reference, or its digest where even that cannot be read.
+    key: str
     reason: str
     path: str
     masked: Any
@@ -55,12 +60,31 @@ class Reading(Generic[R]):
     surprises: Counter[str] = field(default_factory=Counter)
 
 
+# What decoding and translating a hostile item may raise: broken UTF-8 is a ValueError, a time
+# beside the calendar an OverflowError, and times with and without a zone do not compare.
+UNREADABLE = (
+    msgspec.MsgspecError,
+    Unreadable,
+    RecursionError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    LookupError,
+)
+
+
 class _Head(msgspec.Struct):
-    id: str
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_FIELD)]
     created_at: datetime | None = None
 
 
+class _Parts(msgspec.Struct):
+    id: msgspec.Raw = msgspec.Raw(b"")
+    created_at: msgspec.Raw = msgspec.Raw(b"")
+
+
 _head = msgspec.json.Decoder(_Head)
+_parts = msgspec.json.Decoder(_Parts)
 _anything = msgspec.json.Decoder()
 
 
@@ -71,13 +95,41 @@ def cut(elements: Iterable[msgspec.Raw], version: str) -> list[Item]:
     for element in elements:
         raw = bytes(element)
         digest = xxhash.xxh3_128_digest(raw, seed=seed)
+        head: _Head | None
         try:
             head = _head.decode(raw)
-        except (msgspec.MsgspecError, RecursionError):
-            items.append(Item(None, None, digest, raw))
-        else:
-            items.append(Item(head.id, head.created_at, digest, raw))
+        except UNREADABLE:
+            head = _what_can_be_read(raw)
+        ref = None if head is None or "\x00" in head.id else head.id or None
+        items.append(Item(ref, _moment(head.created_at) if head else None, digest, raw))
     return items
+
+
+def _what_can_be_read(raw: bytes) -> _Head | None:
+    """The reference or the time of an item, where only the other one is wrong."""
+    try:
+        parts = _parts.decode(raw)
+    except UNREADABLE:
+        return None
+    head = _Head("", None)
+    for name in _Head.__struct_fields__:
+        part = b'{"id":' + (parts.id if name == "id" else b'"-"')
+        part += b',"created_at":' + (parts.created_at if name != "id" else b"null") + b"}"
+        try:
+            setattr(head, name, getattr(_head.decode(part), name))
+        except UNREADABLE:
+            continue
+    return head
+
+
+def _moment(at: datetime | None) -> datetime | None:
+    """A time that can be compared with any other, or None."""
+    if at is None or at.tzinfo is UTC:
+        return at
+    try:
+        return at.astimezone(UTC) if at.tzinfo else None
+    except OverflowError:
+        return None
 
 
 def read(
@@ -91,13 +143,15 @@ def read(
         try:
             try:
                 payload = strict.decode(item.raw)
-            except msgspec.ValidationError:
+            except UNREADABLE:
                 # An undocumented field, or a wrong one: the lenient decoder tells which.
                 reading.surprises.update(surprises(item.raw, known))
                 payload = lenient.decode(item.raw)
+            if item.ref is None:
+                raise Unreadable("The item has no usable reference.", "$.id")
             record = translate(payload)
             refuse_nul(item.raw, record)
-        except (msgspec.MsgspecError, Unreadable, RecursionError) as problem:
+        except UNREADABLE as problem:
             reading.rejected.append(set_aside(item, problem, known))
         else:
             reading.records.append((item, record))
@@ -135,6 +189,8 @@ def _strict_type(info: Any) -> Any:
     inspect = msgspec.inspect
     if isinstance(info, inspect.StrType) and info.max_length:
         return Annotated[str, msgspec.Meta(max_length=info.max_length)]
+    if isinstance(info, inspect.IntType) and info.le is not None:
+        return Annotated[int, msgspec.Meta(ge=info.ge, le=info.le)]
     if isinstance(info, inspect.StructType):
         return _strict(info.cls)
     if isinstance(info, inspect.UnionType):
@@ -159,9 +215,9 @@ def set_aside(item: Item, problem: BaseException, known: frozenset[str]) -> Reje
     reason, path = explain(problem)
     try:
         content = _anything.decode(item.raw)
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         content = None
-    return Rejected(item.ref, reason, path, mask(content, known))
+    return Rejected(item.ref or item.digest.hex(), reason, path, mask(content, known))
 
 
 def explain(problem: BaseException) -> tuple[str, str]:
@@ -170,6 +226,9 @@ def explain(problem: BaseException) -> tuple[str, str]:
         return str(problem), problem.path
     if isinstance(problem, RecursionError):
         return "The item is nested too deeply.", ""
+    if not isinstance(problem, msgspec.MsgspecError):
+        # Its own words could quote a value.
+        return f"A value is not of a form that can be read ({type(problem).__name__}).", ""
     text = str(problem)
     path = text.rsplit(" - at `", 1)[1].rstrip("`") if " - at `" in text else ""
     sentence = text.rsplit(" - at `", 1)[0]
@@ -260,21 +319,40 @@ def mask(value: Any, known: frozenset[str], depth: int = 0) -> Any:
 
 
 def without_cards(text: str | None) -> str | None:
-    """Mask what looks like a whole card number in a free text (PCI DSS 4, 3.4.1).
+    """Mask what looks like a whole card number in a text (PCI DSS 4, 3.4.1).
 
-    Only for free text: terminal identifiers have 16 digits too, and one in ten passes Luhn.
+    A number may be written in groups, with any signs between them, in any script's digits. Not
+    for terminal identifiers: they have 16 digits too, and one in ten passes Luhn.
     """
-    if not text or len(text) < 13:
+    if not text or len(text) < FEWEST_DIGITS:
         return text
-    return _CARD.sub(lambda found: _masked(found[0]) if _luhn(found[0]) else found[0], text)
+    groups = [(found.start(), found.end()) for found in _GROUP.finditer(text)]
+    if sum(end - start for start, end in groups) < FEWEST_DIGITS:
+        return text
+    hidden: set[int] = set()
+    for first in range(len(groups)):
+        places: list[int] = []
+        for number in range(first, len(groups)):
+            start, end = groups[number]
+            if number > first and not _BETWEEN.fullmatch(text[groups[number - 1][1] : start]):
+                break
+            places += range(start, end)
+            if len(places) > MOST_DIGITS:
+                break
+            if len(places) >= FEWEST_DIGITS and _is_card([digit(text[at]) for at in places]):
+                hidden.update(places[:-4])
+    if not hidden:
+        return text
+    return "".join("*" if at in hidden else sign for at, sign in enumerate(text))
 
 
-def _masked(number: str) -> str:
-    digits = [c for c in number if c.isdigit()]
-    return "*" * (len(digits) - 4) + "".join(digits[-4:])
+def _is_card(digits: list[int]) -> bool:
+    """Whether digits begin as an issuer's do (ISO/IEC 7812) and pass Luhn."""
+    issuer = int("".join(map(str, digits[:4])))
+    return (3000 <= issuer < 7000 or 2221 <= issuer <= 2720) and _luhn(digits)
 
 
-def _luhn(number: str) -> bool:
-    digits = [int(c) for c in number if c.isdigit()][::-1]
-    total = sum(digits[0::2]) + sum(sum(divmod(2 * d, 10)) for d in digits[1::2])
+def _luhn(digits: list[int]) -> bool:
+    back = digits[::-1]
+    total = sum(back[0::2]) + sum(sum(divmod(2 * each, 10)) for each in back[1::2])
     return total % 10 == 0

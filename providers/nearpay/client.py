@@ -5,6 +5,7 @@ leave rows out without a sign. The key is static and has no expiry; it can be wi
 NearPay's dashboard, which then answers 401.
 """
 
+import re
 from collections.abc import Callable, Generator, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,12 +15,12 @@ from urllib.parse import quote
 import msgspec
 
 from providers.base import reading
-from providers.base.errors import Refused
+from providers.base.errors import Refused, Unreadable
 from providers.base.http import Door, Limits
 from providers.base.money import Money
 from providers.base.paging import Batch, Page, walk
 from providers.base.provider import Period
-from providers.base.reading import Item, Reading
+from providers.base.reading import Item, Reading, without_cards
 from providers.base.records import (
     BranchRecord,
     Kind,
@@ -46,6 +47,7 @@ class Connector:
     hosts = payloads.HOSTS
     credentials = payloads.Credentials
     default_zone = translate.RIYADH.key
+    version = translate.VERSION
     # A made-up receipt in the form that is stored, against which stored ones compress well.
     receipt_example = Path(__file__).with_name("receipt.example.json").read_bytes()
 
@@ -184,9 +186,20 @@ class Connector:
     def create_session(
         self, terminal_ref: str, *, kind: Kind, amount: Money, reference: str, refund_of: str
     ) -> SessionRecord:
-        """`POST /terminals/{id}/sessions` (C); lives ten minutes (I)."""
+        """`POST /terminals/{id}/sessions` (C); lives ten minutes (I).
+
+        Raises Refused, and sends nothing, for what NearPay could only misunderstand: its amounts
+        are minor units of SAR with at most 12 digits (S).
+        """
+        word = {"PURCHASE": "purchase", "REFUND": "refund"}.get(kind)
+        if word is None:
+            raise Refused("A session is for a purchase or a refund.")
+        if amount.currency != translate.CURRENCY:
+            raise Refused(f"NearPay takes {translate.CURRENCY} only.")
+        if not 0 < amount.minor < 10**12:
+            raise Refused("The amount must be above zero, with at most 12 digits.")
         body = {
-            "type": {"PURCHASE": "purchase", "REFUND": "refund"}[kind],
+            "type": word,
             "amount": amount.minor,
             "reference_id": reference,
             "original_transaction": refund_of,
@@ -205,19 +218,25 @@ class Connector:
         else:
             return
         complete_to: datetime | None = None
-        read = 0
+        whole, answered, read = True, not terminal_refs, 0
         for number, ref in enumerate(terminal_refs, 1):
             path = f"/terminals/{_part(ref)}/sessions"
             try:
                 for batch in self._list(path, "sessions", period, asked_of=ref):
-                    complete_to = complete_to or batch.complete_to
+                    last = batch
                     read += 1
                     yield Batch(batch.items, number, len(terminal_refs), read, order=batch.order)
             except Refused as problem:
                 # A terminal that was deleted there has no sessions to read.
                 if not problem.absent:
                     raise
-        yield Batch([], 0, len(terminal_refs), read, complete_to)
+            else:
+                answered, whole = True, whole and last.whole
+                ends = [each for each in (complete_to, last.complete_to) if each]
+                complete_to = min(ends, default=None)
+        if not answered:
+            raise Refused("NearPay lists sessions under none of its two known addresses.")
+        yield Batch([], 0, len(terminal_refs), read, complete_to, whole=whole)
 
     def read_sessions(self, items: Iterable[Item]) -> Reading[SessionRecord]:
         return reading.read(items, payloads.Session, translate.session)
@@ -246,14 +265,18 @@ def refusal(status: int, body: bytes) -> Refused:
     """A refusal with NearPay's code and words; its texts are for people and hold no values."""
     said = payloads.failure(body)
     words = {
-        language: text
+        language: without_cards(text) or ""
         for language, text in (
             ("ar", said.error.arabic if said.error else None),
             ("en", said.error.english if said.error else None),
         )
         if text
     }
-    code = str(said.code or said.code_text or "")[:40]
+    if isinstance(said.message, dict) and not words:
+        # (C) the validation shape: {"message": {"<field>": ["…"]}}.
+        words["en"] = without_cards("; ".join(_complaints(said.message)))[:500]  # type: ignore[index]
+    code = str(said.code or said.code_text or "")
+    code = code if re.fullmatch(r"[A-Z0-9_]{1,40}", code, re.ASCII) else ""
     suffix = f", code {code}" if code else ""
     return Refused(
         f"NearPay refused the call (HTTP {status}{suffix}).",
@@ -263,7 +286,19 @@ def refusal(status: int, body: bytes) -> Refused:
     )
 
 
+def _complaints(message: dict[str, Any]) -> list[str]:
+    """What is wrong with each field of a request, as sentences."""
+    return [
+        f"{field}: {', '.join(str(each) for each in texts)}"
+        for field, texts in sorted(message.items())
+        if isinstance(texts, list) and re.fullmatch(r"[a-z_]{1,40}", field, re.ASCII)
+    ]
+
+
 def _part(ref: str) -> str:
+    """A reference as one part of an address, which it cannot climb out of."""
+    if ref in ("", ".", ".."):
+        raise Refused("The reference is none that NearPay could have given.", status=404)
     return quote(ref, safe="")
 
 
@@ -272,7 +307,15 @@ def _one(name: str, model: type[P], translated: Callable[[P], R]) -> Callable[[b
 
     Both belong to the call: a change whose answer makes no sense has an unknown outcome.
     """
-    return lambda body: translated(payloads.one(body, name, model))
+
+    def decode(body: bytes) -> R:
+        payload = payloads.one(body, name, model)
+        try:
+            return translated(payload)
+        except reading.UNREADABLE as problem:
+            raise Unreadable(*reading.explain(problem)) from None
+
+    return decode
 
 
 def _created_terminal(body: bytes) -> TerminalRecord:
@@ -281,7 +324,9 @@ def _created_terminal(body: bytes) -> TerminalRecord:
 
 
 def _object(body: bytes) -> None:
-    payloads.whole(body, dict[str, Any])
+    """Nothing is read from the answer, which may be empty."""
+    if body.strip():
+        payloads.whole(body, dict[str, Any])
 
 
 def _with(element: msgspec.Raw, terminal_ref: str) -> msgspec.Raw:

@@ -5,6 +5,7 @@ reconciliation's terminal have no place here, so nothing downstream can store th
 are the provider's own (`is_reconcilied`, `cardholader_verfication_result`).
 """
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -12,7 +13,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct, field
 
 from providers.base.errors import Unreadable
-from providers.base.reading import LONGEST_FIELD
+from providers.base.reading import LONGEST_FIELD, UNREADABLE
 
 PRODUCTION = "https://api.nearpay.io/v1/clients-sdk"
 # (C) besides the two hosts of the page, the newer host for Saudi Arabia.
@@ -22,13 +23,17 @@ T = TypeVar("T")
 # The page shows numbers as numbers, other public texts the same ones as strings.
 # No documented text is longer; one that is would be nothing that a column is made for.
 Text = Annotated[str, Meta(max_length=LONGEST_FIELD)]
-Number = int | Text
+# As many digits as a JSON number keeps exactly everywhere.
+Number = Annotated[int, Meta(ge=-(10**15), le=10**15)] | Text
 
 
 class Credentials(Struct, frozen=True):
     """What a merchant copies from NearPay's dashboard, under Credentials."""
 
-    api_key: Annotated[str, Meta(min_length=8, extra_json_schema={"secret": True})]
+    # Visible ASCII, as a header can hold.
+    api_key: Annotated[
+        str, Meta(min_length=8, pattern="^[!-~]+$", extra_json_schema={"secret": True})
+    ]
     base_url: str = PRODUCTION
 
 
@@ -38,7 +43,12 @@ class Names(Struct):
 
 
 class Labelled(Struct):
-    value: Any = None
+    value: Text | None = None
+    label: Names | None = None
+
+
+class Flag(Struct):
+    value: bool | None = None
     label: Names | None = None
 
 
@@ -213,7 +223,7 @@ class ReconciliationReceipt(Struct):
     id: Text
     details: Details
     currency: Names
-    is_balanced: Labelled
+    is_balanced: Flag
     date: Text | None = None
     time: Text | None = None
     start_date: Text | None = None
@@ -313,17 +323,61 @@ def frame(body: bytes, name: str, number: int) -> Frame:
     An integer (the older page shows `"pages": 1`) may be the total or the current number, so it
     counts as a total only where it lies beyond the page that was asked for.
     """
+    body = body.removeprefix(b"\xef\xbb\xbf")
     try:
-        parts = _frame.decode(body)
-        elements = _list.decode(parts[name])
+        try:
+            parts = _frame.decode(body)
+            elements = _list.decode(parts[name])
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            # One text in one item may be at fault, which must not hide the others.
+            parts, elements = _taken_apart(body, name)
         pages = _pages.decode(parts.get("pages", b"null"))
-    except (msgspec.MsgspecError, KeyError, RecursionError):
+    except UNREADABLE:
         raise Unreadable(f"The answer is not a list of {name} as documented.", name) from None
     if isinstance(pages, int):
         return Frame(elements, pages if pages > number else None, None)
     if pages is None:
         return Frame(elements, None, None)
     return Frame(elements, _whole(pages.total), _whole(pages.current))
+
+
+# A text, or one of the signs by which JSON is nested.
+_SIGNS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+_CLOSES = {b"{": b"}", b"[": b"]"}
+
+
+def _taken_apart(body: bytes, name: str) -> tuple[dict[str, Raw], list[Raw]]:
+    """Cut an answer by its brackets alone, without looking into its texts."""
+    pairs = [part.partition(b":") for part in _children(body)]
+    parts = {key.strip().strip(b'"').decode("ascii", "replace"): each for key, _, each in pairs}
+    raw = {key: Raw(each.strip()) for key, each in parts.items()}
+    return raw, [Raw(element) for element in _children(parts[name].strip())]
+
+
+def _children(text: bytes) -> list[bytes]:
+    """What stands between the commas of an object or an array.
+
+    Raises ValueError where its brackets do not match, as in an answer that was cut short.
+    """
+    parts: list[bytes] = []
+    closes: list[bytes] = []
+    begins = 0
+    for found in _SIGNS.finditer(text):
+        sign = found[0]
+        if sign in _CLOSES:
+            closes.append(_CLOSES[sign])
+            begins = begins or found.end()
+        elif sign in (b"}", b"]") and (not closes or closes.pop() != sign):
+            break
+        elif sign == b"," and len(closes) == 1:
+            parts.append(text[begins : found.start()].strip())
+            begins = found.end()
+        if begins and not closes:
+            last = text[begins : found.start()].strip()
+            if text[found.end() :].strip():
+                break
+            return [*parts, last] if last else parts
+    raise ValueError("The answer is not whole.")
 
 
 def _whole(value: Number | None) -> int | None:
@@ -337,7 +391,7 @@ def one(body: bytes, name: str, model: type[T]) -> T:
     """Read a single object, wrapped as `{name: {…}}` or bare; both were seen."""
     try:
         inner = _frame.decode(body).get(name)
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         raise Unreadable(f"The answer is not a {name} as documented.", name) from None
     wrapped = inner is not None and bytes(inner).lstrip()[:1] == b"{"
     return whole(bytes(inner) if inner is not None and wrapped else body, model)
@@ -347,7 +401,7 @@ def whole(body: bytes, model: type[T]) -> T:
     """Read a body as one object of a model."""
     try:
         return msgspec.json.decode(body, type=model)
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         raise Unreadable("The answer is not of the documented shape.") from None
 
 
@@ -365,5 +419,5 @@ def failure(body: bytes) -> Failure:
     """What a refusal says, or an empty one where it is not of that shape."""
     try:
         return msgspec.json.decode(body, type=Failure)
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         return Failure()

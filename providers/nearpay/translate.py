@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from providers.base.errors import Unreadable
 from providers.base.money import Money, currency_of
-from providers.base.reading import without_cards
+from providers.base.reading import LONGEST_FIELD, without_cards
 from providers.base.records import (
     BranchRecord,
     DeviceRecord,
@@ -32,7 +32,7 @@ from providers.base.records import (
 )
 from providers.nearpay import payloads
 
-VERSION = "1"
+VERSION = "2"
 # (I, proven by three pairs on the page) receipts print Riyadh's wall clock and name no zone.
 RIYADH = ZoneInfo("Asia/Riyadh")
 # (S) every amount on the page is in SAR; sessions do not name a currency.
@@ -77,7 +77,7 @@ def branch(payload: payloads.Merchant) -> BranchRecord:
         name=without_cards(payload.name) or "",
         name_ar=without_cards(payload.name_ar) or None,
         reference=without_cards(payload.reference_id) or None,
-        status=payload.status,
+        status=without_cards(payload.status),
         zone=RIYADH.key,
         created_at=_utc(payload.created_at),
         version_at=_utc(payload.updated_at or payload.created_at),
@@ -91,15 +91,19 @@ def user(payload: payloads.User | None) -> TerminalUserRecord | None:
     return TerminalUserRecord(
         ref=payload.id,
         name=without_cards(payload.name) or "",
-        mobile=payload.mobile or None,
-        email=payload.email or None,
+        mobile=without_cards(payload.mobile) or None,
+        email=without_cards(payload.email) or None,
     )
 
 
 def device(payload: payloads.Device | None) -> DeviceRecord | None:
     if payload is None or not payload.id:
         return None
-    return DeviceRecord(ref=payload.id, kind=payload.type, status=payload.status)
+    return DeviceRecord(
+        ref=payload.id,
+        kind=without_cards(payload.type),
+        status=without_cards(payload.status),
+    )
 
 
 def terminal(payload: payloads.Terminal, of: payloads.Merchant | None = None) -> TerminalRecord:
@@ -131,10 +135,10 @@ def transaction(payload: payloads.Transaction) -> TransactionRecord:
     main = _main(payload.receipts)
     currency = _currency(main.currency)
     amount = Money.from_major_text(main.amount_authorized.value, currency)
-    reversed_ = any(r.is_reversed or "reversal" in (r.type or "") for r in payload.receipts)
-    status = _status(main, reversed_=reversed_)
     kind = _kind(main)
-    refunded = bool(main.is_refunded)
+    status = _status(main, kind, reversed_=any(_reverses(r) for r in payload.receipts))
+    given_back = kind == "PURCHASE" and any(_refunds(r) for r in payload.receipts)
+    refunded = bool(main.is_refunded) or given_back
     approved = status in ("APPROVED", "REVERSED")
     # Of what is not understood, the money is not known either.
     nothing = None if status == "UNMAPPED" else 0
@@ -143,17 +147,17 @@ def transaction(payload: payloads.Transaction) -> TransactionRecord:
     if occurred_at is None:
         raise Unreadable("The transaction says no time.", "$.created_at")
     tid = (payload.terminal.tid if payload.terminal else None) or main.tid
-    versions = [at for r in payload.receipts if (at := r.updated_at or r.created_at)]
+    versions = [_aware(at) for r in payload.receipts if (at := r.updated_at or r.created_at)]
     return TransactionRecord(
         ref=payload.id,
         kind=kind,
         status=status,
-        provider_status=_provider_status(main, reversed_=reversed_),
+        provider_status=_provider_status(payload.receipts, main),
         amount=amount,
         authorised_minor=amount.minor if approved else nothing,
         captured_minor=amount.minor if status == "APPROVED" else nothing,
         # The flag does not say how much of it was given back.
-        refunded_minor=None if refunded else 0,
+        refunded_minor=None if refunded or main.is_refunded is None else 0,
         refunded="SOME" if refunded else "NONE",
         scheme=_scheme(main.card_scheme.id if main.card_scheme else None),
         occurred_at=occurred_at,
@@ -161,19 +165,19 @@ def transaction(payload: payloads.Transaction) -> TransactionRecord:
         rrn=_text(main.retrieval_reference_number, 12),
         stan=_text(main.system_trace_audit_number, 6),
         approval_code=_text(main.approval_code, 6),
-        aid=main.application_identifier or None,
-        entry_mode=main.entry_mode or None,
+        aid=without_cards(main.application_identifier) or None,
+        entry_mode=without_cards(main.entry_mode) or None,
         action_code=_text(main.action_code, 3),
-        verification=(verification.english or None) if verification else None,
+        verification=_printed(verification.english or "") if verification else None,
         reference=without_cards(payload.customer_reference_number) or None,
         reconciled=bool(payload.is_reconcilied),
-        network=(payload.internet.type or None) if payload.internet else None,
+        network=without_cards(payload.internet.type) if payload.internet else None,
         terminal=TerminalRecord(ref=None, tid=tid, user_said=False) if tid else None,
         branch=branch(payload.merchant) if payload.merchant and payload.merchant.id else None,
         user=user(payload.user),
         device=device(payload.device),
-        receipts=tuple(_receipt(each) for each in payload.receipts),
-        version_at=_utc(max(versions)) if versions else None,
+        receipts=tuple(_receipt(each, currency) for each in payload.receipts),
+        version_at=max(versions, default=None),
     )
 
 
@@ -183,15 +187,30 @@ def _main(receipts: list[payloads.Receipt]) -> payloads.Receipt:
     return min(own, key=lambda r: (r.created_at is None, r.created_at, r.id))
 
 
+def _reverses(receipt: payloads.Receipt) -> bool:
+    """Whether a receipt undoes its transaction; a reversal may be declined like anything else."""
+    return bool(receipt.is_reversed) or (
+        "reversal" in (receipt.type or "") and receipt.is_approved is True
+    )
+
+
+def _refunds(receipt: payloads.Receipt) -> bool:
+    return _kind(receipt) == "REFUND" and receipt.is_approved is True
+
+
 def _kind(main: payloads.Receipt) -> Kind:
-    code = main.transaction_type.id if main.transaction_type else None
-    return KINDS.get(code or "") or KINDS_BY_TYPE.get(main.type or "") or "OTHER"
+    """Purchase or refund, by the code and the word; where they disagree it is neither."""
+    code = KINDS.get((main.transaction_type.id or "") if main.transaction_type else "")
+    word = KINDS_BY_TYPE.get(main.type or "")
+    if code and word and code != word:
+        return "OTHER"
+    return code or word or "OTHER"
 
 
-def _status(main: payloads.Receipt, *, reversed_: bool) -> Status:
+def _status(main: payloads.Receipt, kind: Kind, *, reversed_: bool) -> Status:
     """Flags and code must agree; what does not, or is not known, is UNMAPPED and shown."""
     code = _text(main.action_code, 3)
-    if main.is_approved is None or main.is_reversed is None:
+    if main.is_approved is None or main.is_reversed is None or kind == "OTHER":
         return "UNMAPPED"
     if main.is_approved:
         if code is not None and not _APPROVES.fullmatch(code):
@@ -202,23 +221,23 @@ def _status(main: payloads.Receipt, *, reversed_: bool) -> Status:
     return "UNMAPPED"
 
 
-def _provider_status(main: payloads.Receipt, *, reversed_: bool) -> str:
+def _provider_status(receipts: list[payloads.Receipt], main: payloads.Receipt) -> str:
     """What NearPay said, in its own names."""
-    flags = [
-        name
-        for name in ("is_approved", "is_refunded", "is_reversed")
-        if getattr(main, name) or (name == "is_reversed" and reversed_)
-    ]
+    flags = [name for name in ("is_approved", "is_refunded") if getattr(main, name)]
+    if any(r.is_reversed for r in receipts):
+        flags.append("is_reversed")
+    words = {r.type for r in receipts if r.type and r is not main}
+    flags += [f"receipt of {without_cards(word)}" for word in sorted(words)]
     code = _text(main.action_code, 12)
     flags += [f"action_code {code}"] if code else []
-    return ", ".join(flags) or "no flag set"
+    return (", ".join(flags) or "no flag set")[:LONGEST_FIELD]
 
 
 def _scheme(code: str | None) -> Scheme:
     return SCHEMES.get(code or "", "UNMAPPED")
 
 
-def _receipt(payload: payloads.Receipt) -> ReceiptRecord:
+def _receipt(payload: payloads.Receipt, currency: str) -> ReceiptRecord:
     """The printed fields, each in both languages where it has them, empty ones left out.
 
     Left out on purpose: `qr_code` opens without a sign-in, `payment_account_reference` and
@@ -242,8 +261,8 @@ def _receipt(payload: payloads.Receipt) -> ReceiptRecord:
         "transaction_type_id": payload.transaction_type.id if payload.transaction_type else None,
         "pan": _pan(payload.pan),
         "expiry": payload.card_expiration,
-        "amount": str(payload.amount_authorized.value),
-        "amount_other": str(payload.amount_other.value) if payload.amount_other else None,
+        "amount": _amount(payload.amount_authorized, currency),
+        "amount_other": _amount(payload.amount_other, currency),
         "approved": "yes" if payload.is_approved else "no",
         "approval_code": _text(payload.approval_code, 6),
         "entry_mode": payload.entry_mode,
@@ -271,12 +290,23 @@ def _receipt(payload: payloads.Receipt) -> ReceiptRecord:
         "thanks": payload.thanks_message,
         "save": payload.save_receipt_message,
     }
+    for name, text in fields.items():
+        if text and name not in ("tid", "merchant_id"):
+            fields[name] = _printed(text)
     for name, names in both.items():
         if names is not None:
             fields[name] = _printed(names.english or "")
             fields[f"{name}_ar"] = _printed(names.arabic or "")
     kind = _kind(payload)
     return ReceiptRecord(ref=payload.id, kind=kind, fields={k: v for k, v in fields.items() if v})
+
+
+def _amount(labelled: payloads.Labelled | None, currency: str) -> str | None:
+    """A printed amount as it was printed, once it has shown itself to be one."""
+    if labelled is None or labelled.value in (None, ""):
+        return None
+    Money.from_major_text(labelled.value, currency)
+    return labelled.value
 
 
 def session(payload: payloads.Session) -> SessionRecord:
@@ -332,12 +362,15 @@ def _close(
     occurred_at = _utc(at) or _utc(receipt.created_at) or _wall(receipt.end_date, receipt.end_time)
     if occurred_at is None:
         raise Unreadable("The reconciliation says no time.", "$.created_at")
+    balanced = receipt.is_balanced.value
+    if balanced is None:
+        raise Unreadable("The reconciliation does not say whether it balances.", "$.is_balanced")
     details = receipt.details
     merchant = receipt.merchant or payloads.ReceiptMerchant()
     fields = {
         "merchant_id": _strip(merchant.id),
-        "merchant_name": _strip(merchant.name.english) if merchant.name else None,
-        "merchant_name_ar": _strip(merchant.name.arabic) if merchant.name else None,
+        "merchant_name": _printed(merchant.name.english or "") if merchant.name else None,
+        "merchant_name_ar": _printed(merchant.name.arabic or "") if merchant.name else None,
         "category_code": merchant.category_code,
         "sponsor": receipt.card_scheme_sponsor_id,
         "software": receipt.pos_software_version_number,
@@ -351,7 +384,7 @@ def _close(
         started_at=_wall(receipt.start_date, receipt.start_time),
         ended_at=_wall(receipt.end_date, receipt.end_time),
         currency=currency,
-        balanced=receipt.is_balanced.value is True,
+        balanced=balanced,
         stan=_text(receipt.system_trace_audit_number, 6),
         purchase=_total(details.purchase, currency),
         purchase_reversal=_total(details.purchase_reversal, currency),
@@ -372,7 +405,7 @@ def _scheme_totals(block: payloads.SchemeBlock, currency: str) -> SchemeTotals:
     ]
     return SchemeTotals(
         scheme=_scheme(block.name.value),
-        word=block.name.value[:20],
+        word=(without_cards(block.name.value) or "")[:20],
         pos_debit=totals[0],
         pos_credit=totals[1],
         pos_total=totals[2],
@@ -388,7 +421,7 @@ def _total(count: payloads.Count, currency: str) -> SideTotal:
     negative = count.total.startswith("-")
     money = Money.from_major_text(count.total.removeprefix("-"), currency)
     number = _text(count.count, 12)
-    if number is None or not number.isascii() or not number.isdigit():
+    if number is None or not re.fullmatch("[0-9]{1,12}", number, re.ASCII):
         raise Unreadable("A count in the reconciliation is not a whole number.", "$.count")
     return SideTotal(count=int(number), minor=-money.minor if negative else money.minor)
 
@@ -420,7 +453,9 @@ def _text(value: payloads.Number | None, width: int) -> str | None:
     """An identifier that comes as a text or as a number: a number has lost its leading zeros."""
     if value is None or value == "":
         return None
-    return str(value).rjust(width, "0") if isinstance(value, int) else value.strip() or None
+    if isinstance(value, int):
+        return str(value).rjust(width, "0")
+    return without_cards(value.strip()) or None
 
 
 @lru_cache(maxsize=4096)
@@ -442,7 +477,10 @@ def _aware(at: datetime) -> datetime:
     """(S) times carry a Z; one without a zone would have to be guessed, so it is refused."""
     if at.tzinfo is None:
         raise Unreadable("A time does not say its zone.", "$.created_at")
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise Unreadable("A time lies outside of the calendar.", "$.created_at") from None
 
 
 def _wall(day: str | None, clock: str | None) -> datetime | None:
@@ -451,9 +489,9 @@ def _wall(day: str | None, clock: str | None) -> datetime | None:
         return None
     try:
         local = datetime.strptime(f"{day} {clock}", "%d/%m/%Y %H:%M:%S").replace(tzinfo=RIYADH)
-    except ValueError:
+        return local.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Unreadable("A printed date or time is not of the documented form.", "date") from None
-    return local.astimezone(UTC)
 
 
 def _epoch(value: payloads.Number | None) -> datetime | None:

@@ -124,7 +124,7 @@ def call(connector: Any, method: str, arguments: dict[str, Any]) -> Any:
     reading = getattr(connector, method.replace("list_", "read_"))(items)
     return {
         "records": [plain(record) for _, record in reading.records],
-        "rejected": [[each.ref, each.reason, each.path] for each in reading.rejected],
+        "rejected": [[each.key, each.reason, each.path] for each in reading.rejected],
         "whole": batches[-1].whole,
     }
 
