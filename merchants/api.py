@@ -22,12 +22,6 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return {"type": "apiKey", "in": "header", "name": "Authorization"}
 
 
-class BranchName(serializers.ModelSerializer[Branch]):
-    class Meta:
-        model = Branch
-        fields: ClassVar = ["id", "name", "name_ar"]
-
-
 class BranchJson(serializers.ModelSerializer[Branch]):
     class Meta:
         model = Branch

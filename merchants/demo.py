@@ -9,7 +9,6 @@ from merchants.actions import accounts
 from merchants.actions.people import add_person
 from merchants.forms import DEMO_PASSWORD
 from merchants.models import Branch, Membership, Merchant, ProviderAccount, Role
-from merchants.sync import Ask, run_sync
 
 # Slug, names, and the api-key by which the sandbox tells the two apart.
 MERCHANTS = [
@@ -64,13 +63,10 @@ def connect_accounts(base_url: str, at: datetime) -> None:
             accounts.replace_credentials(account=known, credentials=credentials, at=at)
 
 
-def give_one_branch() -> None:
-    """Read the branches, and limit one support agent to the first of them."""
+def give_one_branch() -> bool:
+    """Limit one support agent to the first branch; whether there is one by now."""
     member = Membership.objects.get(user__email=ONE_BRANCH)
-    if member.branches.exists():
-        return
-    account = ProviderAccount.objects.get(merchant__slug="demo", provider="nearpay")
-    run_sync(account.pk, Ask(only=frozenset({"branches"})))
     first = Branch.objects.filter(merchant=member.merchant).order_by("pk").first()
-    if first is not None:
+    if first is not None and not member.branches.exists():
         member.branches.add(first)
+    return first is not None

@@ -121,9 +121,14 @@ def freshness_of(member: Membership) -> list[Freshness]:
         .annotate(
             accounts=Count("pk", distinct=True),
             worst=Max("state"),
-            running=Count("runs", filter=Q(runs__state=SyncRun.State.RUNNING)),
         )
         .order_by("provider")
+    )
+    # By the index of what runs, however long the history is.
+    running = set(
+        SyncRun.objects.filter(state=SyncRun.State.RUNNING, account__in=own).values_list(
+            "account__provider", flat=True
+        )
     )
     found = []
     for row in accounts:
@@ -136,7 +141,7 @@ def freshness_of(member: Membership) -> list[Freshness]:
                 complete_to=mark["complete_to"] if mark and whole else None,
                 gaps=gaps.get(row["provider"], 0),
                 state=row["worst"],
-                running=row["running"] > 0,
+                running=row["provider"] in running,
             )
         )
     return found

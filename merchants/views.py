@@ -28,8 +28,8 @@ from providers.base.registry import providers
 SHOWN_RUNS, SHOWN_SET_ASIDE = 10, 50
 
 
-def manager_of(request: HttpRequest) -> Membership:
-    """The member, who must be allowed to manage accounts."""
+def who_manages(request: HttpRequest) -> Membership:
+    """The member, who must be allowed to change accounts."""
     member = member_of(request)
     if not member.may_see_accounts:
         raise PermissionDenied(_("Only owners and admins may manage accounts."))
@@ -72,7 +72,7 @@ def branch(request: HttpRequest, found: Branch) -> HttpResponse:
 @login_required
 @require_GET
 def accounts(request: HttpRequest) -> HttpResponse:
-    member = manager_of(request)
+    member = who_manages(request)
     context = {
         "accounts": queries.accounts_with_health(member),
         "offered": [(name, each.title) for name, each in providers().items()],
@@ -117,7 +117,7 @@ def _health(request: HttpRequest, found: ProviderAccount) -> dict[str, Any]:
 @require_http_methods(["GET", "POST"])
 def connect(request: HttpRequest, provider: str) -> HttpResponse:
     """Connect an account by a form that is made from the provider's own credentials."""
-    member = manager_of(request)
+    member = who_manages(request)
     if provider not in providers():
         raise Http404
     form = ConnectAccount(request.POST or None, provider=provider)

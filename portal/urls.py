@@ -6,6 +6,7 @@ from rest_framework.permissions import AllowAny
 
 from portal import pages
 
+handler400 = "portal.pages.not_right"
 handler403 = "portal.pages.not_allowed"
 handler404 = "portal.pages.not_found"
 handler500 = "portal.pages.failed"

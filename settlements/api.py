@@ -4,8 +4,7 @@ from typing import ClassVar
 
 from rest_framework import serializers
 
-from merchants.api import BranchName
-from portal.api import ReadOnly
+from portal.api import BranchName, ReadOnly
 from portal.keyset import Keys
 from settlements import queries
 from settlements.actions import SIDES, TOTALS

@@ -1,32 +1,14 @@
 """The JSON of terminals and of the people who hold them."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rest_framework import serializers
 
-from merchants.api import BranchName
-from portal.api import ReadOnly
+from portal.api import BranchName, ReadOnly, TerminalUserJson
 from portal.keyset import Keys
-from portal.templatetags.show import masked_email, masked_mobile
 from terminals import queries
 from terminals.filters import TerminalFilter
-from terminals.models import Terminal, TerminalUser
-
-
-class TerminalUserJson(serializers.ModelSerializer[TerminalUser]):
-    """A person; mobile and e-mail are masked for those who do not manage people."""
-
-    class Meta:
-        model = TerminalUser
-        fields: ClassVar = ["id", "name", "mobile", "email"]
-
-    def to_representation(self, instance: TerminalUser) -> dict[str, Any]:
-        shown: dict[str, Any] = super().to_representation(instance)
-        request = self.context.get("request")
-        if request is None or not request.auth.sees_personal:
-            shown["mobile"] = masked_mobile(shown["mobile"]) or None
-            shown["email"] = masked_email(shown["email"]) or None
-        return shown
+from terminals.models import Terminal
 
 
 class TerminalJson(serializers.ModelSerializer[Terminal]):

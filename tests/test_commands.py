@@ -98,10 +98,14 @@ class TestRefusals:
             (["connect", "nearpay", "--merchant", "x", "--create", "X"], "api_key", 1),
             (["connect", "nowhere", "--merchant", "x"], "invalid choice", 2),
             (["sync", "--account", "999"], "no such account", 1),
-            (["sync", "--only", "everything"], "--only takes", 1),
+            (["sync", "--only", "everything"], "--only takes", 2),
+            (["sync", "--since", "yesterday"], "--since is a date", 2),
             (["sync"], "No account is connected", 1),
             (["api-token", "nobody@acme.test"], "No such person", 1),
-            (["sandbox", "--fault", "error=often"], "a number", 1),
+            (["sandbox", "--fault", "error=often"], "a number", 2),
+            (["sandbox", "--fault", "erorr=0.1"], "no fault named erorr", 2),
+            (["sandbox", "--switch", "order=sideways"], "is one of: newest", 2),
+            (["sandbox", "--now", "noon"], "time with its zone", 2),
             (["up"], "make up", 1),
         ],
     )
@@ -127,7 +131,7 @@ class TestDoctor:
         nearpay = play()
         account = nearpay.connect(Merchant.objects.create(slug="acme", name="Acme"))
         ProviderAccount.objects.update(state=ProviderAccount.State.REFUSED)
-        done = manage("doctor", BROKER_URL="redis://127.0.0.1:9/0", ENCRYPTION_KEYS="another")
+        done = manage("doctor", BROKER_URL="redis://127.0.0.1:9/0", ENCRYPTION_KEYS="another" * 5)
         assert done.returncode == 1
         for sentence in (
             "broker does not answer",

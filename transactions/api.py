@@ -9,10 +9,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from merchants.api import BranchName
-from portal.api import ReadOnly
+from portal.api import BranchName, ReadOnly, TerminalUserJson
 from portal.keyset import Keys
-from terminals.api import TerminalUserJson
 from terminals.models import Terminal
 from transactions import queries
 from transactions.filters import TransactionFilter

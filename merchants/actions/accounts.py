@@ -13,7 +13,7 @@ from django.urls import reverse
 from merchants.models import Membership, Merchant, ProviderAccount
 from portal import encryption
 from portal.celery import wake
-from providers.base.errors import Refused
+from providers.base.errors import NotAuthorised, Refused
 from providers.base.http import Limits, allowed
 from providers.base.provider import Connector
 from providers.base.registry import providers
@@ -123,9 +123,18 @@ def secret_fields(provider: str) -> list[str]:
 
 
 def credentials_of(account: ProviderAccount) -> msgspec.Struct:
-    """The credentials in the clear; they may go to the connector and nowhere else."""
+    """The credentials in the clear; they may go to the connector and nowhere else.
+
+    Raises NotAuthorised where no configured key opens them: a person must type them again.
+    """
     assert account.credentials is not None
-    plain = encryption.unseal(bytes(account.credentials), row=_row(account))
+    try:
+        plain = encryption.unseal(bytes(account.credentials), row=_row(account))
+    except encryption.CannotDecrypt:
+        raise NotAuthorised(
+            "The stored credentials cannot be opened with the present ENCRYPTION_KEYS: "
+            "type them again, or give the portal its old key back."
+        ) from None
     return msgspec.json.decode(plain, type=providers()[account.provider].credentials)
 
 
@@ -205,5 +214,8 @@ def described(account: ProviderAccount) -> dict[str, Any]:
     if account.credentials is None:
         return {}
     hidden = secret_fields(account.provider)
-    shown = msgspec.to_builtins(credentials_of(account))
+    try:
+        shown = msgspec.to_builtins(credentials_of(account))
+    except NotAuthorised:
+        return {}
     return {key: value for key, value in shown.items() if key not in hidden}

@@ -176,6 +176,8 @@ class _Walk:
                 )
             if not self.shifted or not fresh:
                 break
+            # Still moving after the last pass: what it hid is for another whole reading to find.
+            whole = False
             first = self._get(1)
         complete_to = first.at if started_at is None else started_at
         yield Batch([], 0, self.total, self.read, complete_to or newest, self.order, whole)
@@ -221,7 +223,7 @@ class _Walk:
         """Ask again for a page that is empty, another, or brings nothing new."""
         for asked in range(1, MOST_ASKED):
             if not page.items:
-                # An end that the total foretells is believed at once, any other one the second time.
+                # An end that the total foretells is believed at once, any other the second time.
                 if asked > 1 or (self.total is not None and self._ends(page)):
                     return page
             elif not self._is_another(page) and self._has_new(page):

@@ -78,14 +78,47 @@ class _Head(msgspec.Struct):
     created_at: datetime | None = None
 
 
-class _Parts(msgspec.Struct):
-    id: msgspec.Raw = msgspec.Raw(b"")
-    created_at: msgspec.Raw = msgspec.Raw(b"")
-
-
 _head = msgspec.json.Decoder(_Head)
-_parts = msgspec.json.Decoder(_Parts)
 _anything = msgspec.json.Decoder()
+
+
+# A text, or one of the signs by which JSON is nested.
+_SIGNS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+_CLOSES = {b"{": b"}", b"[": b"]"}
+
+
+def members(text: bytes) -> dict[str, bytes]:
+    """An object's members, cut by its brackets alone, without looking into its texts."""
+    pairs = [part.partition(b":") for part in children(text)]
+    return {
+        key.strip().strip(b'"').decode("ascii", "replace"): each.strip() for key, _, each in pairs
+    }
+
+
+def children(text: bytes) -> list[bytes]:
+    """What stands between the commas of an object or an array.
+
+    Raises ValueError where its brackets do not match, as in an answer that was cut short.
+    """
+    parts: list[bytes] = []
+    closes: list[bytes] = []
+    begins = 0
+    for found in _SIGNS.finditer(text):
+        sign = found[0]
+        if sign in _CLOSES:
+            closes.append(_CLOSES[sign])
+            begins = begins or found.end()
+        elif sign in (b"}", b"]") and (not closes or closes.pop() != sign):
+            break
+        elif sign == b"," and len(closes) == 1:
+            parts.append(text[begins : found.start()].strip())
+            begins = found.end()
+        if begins and not closes:
+            last = text[begins : found.start()].strip()
+            if text[found.end() :].strip():
+                break
+            return [*parts, last] if last else parts
+    raise ValueError("The answer is not whole.")
 
 
 def cut(elements: Iterable[msgspec.Raw], version: str) -> list[Item]:
@@ -106,15 +139,15 @@ def cut(elements: Iterable[msgspec.Raw], version: str) -> list[Item]:
 
 
 def _what_can_be_read(raw: bytes) -> _Head | None:
-    """The reference or the time of an item, where only the other one is wrong."""
+    """The reference or the time of an item, where only something else in it is wrong."""
     try:
-        parts = _parts.decode(raw)
+        parts = members(raw)
     except UNREADABLE:
         return None
     head = _Head("", None)
-    for name in _Head.__struct_fields__:
-        part = b'{"id":' + (parts.id if name == "id" else b'"-"')
-        part += b',"created_at":' + (parts.created_at if name != "id" else b"null") + b"}"
+    for name in ("id", "created_at"):
+        alone = {"id": b'"-"', "created_at": b"null", name: parts.get(name, b"null")}
+        part = b'{"id":%s,"created_at":%s}' % (alone["id"], alone["created_at"])
         try:
             setattr(head, name, getattr(_head.decode(part), name))
         except UNREADABLE:

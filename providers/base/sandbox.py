@@ -9,8 +9,10 @@ import contextlib
 import random
 import socket
 import struct
+import sys
 import threading
 import time
+import traceback
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -303,12 +305,11 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A caller that hung up is nothing to report; anything else is the sandbox's own fault."""
-        import sys  # noqa: PLC0415
-        import traceback  # noqa: PLC0415
-
         problem = sys.exc_info()[1]
-        if not isinstance(problem, (OSError, ValueError)):
-            traceback.print_exc()
+        # Writing to a connection that was closed on purpose is a ValueError of the stream.
+        if isinstance(problem, OSError) or "closed file" in str(problem):
+            return
+        traceback.print_exc()
 
     def __enter__(self) -> "Server":
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
@@ -337,12 +338,27 @@ class Options:
 
 
 def sandboxes(options: Options) -> dict[str, Simulated]:
-    """Every provider's sandbox, found in its folder."""
-    found = {}
-    for path in sorted(FOLDER.glob("*/sandbox")):
-        module = import_module(f"providers.{path.parent.name}.sandbox")
-        found[path.parent.name] = module.Sandbox(options)
-    return found
+    """Every provider's sandbox, found in its folder.
+
+    Raises ValueError for a fault or a switch that none of them knows.
+    """
+    modules = {
+        path.parent.name: import_module(f"providers.{path.parent.name}.sandbox")
+        for path in sorted(FOLDER.glob("*/sandbox"))
+    }
+    own = {fault for module in modules.values() for fault in (*module.CONTENT, *module.LISTS)}
+    for fault in options.faults:
+        if fault not in {*BEFORE, *AFTER, *own}:
+            raise ValueError(f"There is no fault named {fault}.")
+    for name, value in options.switches.items():
+        known = [module.SWITCHES[name] for module in modules.values() if name in module.SWITCHES]
+        if not known:
+            raise ValueError(f"There is no switch named {name}.")
+        if not any(
+            value in values or (values[0].isdigit() and value.isdigit()) for values in known
+        ):
+            raise ValueError(f"The switch {name} is one of: {', '.join(known[0])}.")
+    return {name: module.Sandbox(options) for name, module in modules.items()}
 
 
 class Clock:

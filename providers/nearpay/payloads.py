@@ -5,7 +5,6 @@ reconciliation's terminal have no place here, so nothing downstream can store th
 are the provider's own (`is_reconcilied`, `cardholader_verfication_result`).
 """
 
-import re
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -13,7 +12,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct, field
 
 from providers.base.errors import Unreadable
-from providers.base.reading import LONGEST_FIELD, UNREADABLE
+from providers.base.reading import LONGEST_FIELD, UNREADABLE, children, members
 
 PRODUCTION = "https://api.nearpay.io/v1/clients-sdk"
 # (C) besides the two hosts of the page, the newer host for Saudi Arabia.
@@ -341,43 +340,11 @@ def frame(body: bytes, name: str, number: int) -> Frame:
     return Frame(elements, _whole(pages.total), _whole(pages.current))
 
 
-# A text, or one of the signs by which JSON is nested.
-_SIGNS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
-_CLOSES = {b"{": b"}", b"[": b"]"}
-
-
 def _taken_apart(body: bytes, name: str) -> tuple[dict[str, Raw], list[Raw]]:
     """Cut an answer by its brackets alone, without looking into its texts."""
-    pairs = [part.partition(b":") for part in _children(body)]
-    parts = {key.strip().strip(b'"').decode("ascii", "replace"): each for key, _, each in pairs}
-    raw = {key: Raw(each.strip()) for key, each in parts.items()}
-    return raw, [Raw(element) for element in _children(parts[name].strip())]
-
-
-def _children(text: bytes) -> list[bytes]:
-    """What stands between the commas of an object or an array.
-
-    Raises ValueError where its brackets do not match, as in an answer that was cut short.
-    """
-    parts: list[bytes] = []
-    closes: list[bytes] = []
-    begins = 0
-    for found in _SIGNS.finditer(text):
-        sign = found[0]
-        if sign in _CLOSES:
-            closes.append(_CLOSES[sign])
-            begins = begins or found.end()
-        elif sign in (b"}", b"]") and (not closes or closes.pop() != sign):
-            break
-        elif sign == b"," and len(closes) == 1:
-            parts.append(text[begins : found.start()].strip())
-            begins = found.end()
-        if begins and not closes:
-            last = text[begins : found.start()].strip()
-            if text[found.end() :].strip():
-                break
-            return [*parts, last] if last else parts
-    raise ValueError("The answer is not whole.")
+    parts = members(body)
+    raw = {key: Raw(each) for key, each in parts.items()}
+    return raw, [Raw(element) for element in children(parts[name])]
 
 
 def _whole(value: Number | None) -> int | None:

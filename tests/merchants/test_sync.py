@@ -277,6 +277,7 @@ class TestFaults:
             ("deep", 0.1),
             ("digits", 0.1),
             ("repeat", 0.05),
+            ("empty", 0.1),
             ("text_numbers", 0.3),
         ],
     )
@@ -324,6 +325,21 @@ class TestFaults:
         nearpay.sandbox.faults.rates = {}
         ProviderAccount.objects.update(retry_at=None)
         assert converge(account)
+        assert ledger_of(account) == nearpay.sandbox.ledger()
+
+    @pytest.mark.parametrize("fault", ["shift", "late"])
+    def test_rows_that_come_while_and_after_one_reads_are_found_by_the_next(
+        self, play: Any, merchant: Any, fault: str
+    ) -> None:
+        nearpay = play(transactions=1500, faults={fault: 0.3})
+        account = nearpay.connect(merchant)
+        world = nearpay.sandbox.world
+        before = len(world.shown(NOON))
+        run_sync(account.pk, limits=QUICK)
+        assert Transaction.objects.filter(account=account).count() >= before
+        world.held_back, world.late_rate = 0, 0
+        assert len(nearpay.sandbox.ledger()) > before
+        run_sync(account.pk, limits=QUICK)
         assert ledger_of(account) == nearpay.sandbox.ledger()
 
     def test_a_page_that_repeats_for_ever_is_not_taken_for_the_end(

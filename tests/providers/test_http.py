@@ -1,6 +1,8 @@
 """The one door to the network: patient, bounded, and silent about what it carries."""
 
+import socket
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -115,8 +117,89 @@ class TestThrottling:
         gaps = [b - a for a, b in zip(echo.called, echo.called[1:], strict=False)]
         assert min(gaps) >= 10
 
+    def test_the_next_call_is_told_so_at_once(self, open_door: Any) -> None:
+        """A pause of hours holds no thread, and no call is made in it."""
+        door, echo, clock = open_door(throttle=1.0)
+        echo.faults.retry_after = 7200
+        for _ in range(3):
+            with pytest.raises(Throttled) as told:
+                door.read("/x", decode=bytes)
+            assert told.value.seconds == pytest.approx(7200)
+        assert (len(echo.called), clock.slept) == (1, [])
+
+    def test_calls_that_wait_for_their_turn_keep_it_too(self, open_door: Any) -> None:
+        door, echo, clock = open_door(Limits(per_second=2, tries=1), throttle=1.0)
+        echo.faults.retry_after = 5
+        turns: list[float] = []
+        for _ in range(3):
+            with pytest.raises(Throttled):
+                door.read("/x", decode=bytes)
+            turns.append(clock.at)
+        gaps = [b - a for a, b in zip(echo.called, echo.called[1:], strict=False)]
+        assert min(gaps) >= 5
+
+    def test_a_failing_provider_may_ask_for_a_pause_as_well(self, open_door: Any) -> None:
+        door, echo, clock = open_door(Limits(tries=2))
+        echo.answer = lambda request: Answer(503, b"", {"Retry-After": "20"})
+        with pytest.raises(Unreachable) as failed:
+            door.read("/x", decode=bytes)
+        assert failed.value.seconds == 20
+        assert echo.called[1] - echo.called[0] >= 20
+
+    @pytest.mark.parametrize(("status", "kind"), [(429, Throttled), (401, NotAuthorised)])
+    def test_a_status_speaks_before_its_body(
+        self, open_door: Any, status: int, kind: type[Exception]
+    ) -> None:
+        door, echo, _ = open_door(Limits(tries=1))
+        echo.answer = lambda request: Answer(status, b"?", {"Content-Encoding": "br"})
+        with pytest.raises(kind):
+            door.read("/x", decode=bytes)
+
 
 class TestFailing:
+    def test_headers_that_drip_keep_no_thread(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+
+            def drip() -> None:
+                with listener.accept()[0] as caller:
+                    caller.recv(4096)
+                    caller.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                    for _ in range(100):
+                        try:
+                            caller.sendall(b"a")
+                        except OSError:
+                            return
+                        time.sleep(0.05)
+
+            thread = threading.Thread(target=drip, daemon=True)
+            thread.start()
+            host = f"127.0.0.1:{listener.getsockname()[1]}"
+            limits = Limits(total=0.5, read=5, tries=1)
+            door = Door(f"http://{host}", hosts=frozenset({host}), headers={}, limits=limits)
+            with pytest.raises(Unreachable) as slow:
+                door.read("/x", decode=bytes)
+            assert slow.value.slow
+            door.close()
+            thread.join(10)
+            assert not thread.is_alive()
+
+    def test_a_redirect_of_a_change_is_unknown(self, open_door: Any) -> None:
+        door, echo, _ = open_door(redirect=1.0)
+        with pytest.raises(Unknown):
+            door.write("POST", "/x", decode=bytes)
+
+    @pytest.mark.parametrize("name", ["localhost", "127.0.0.1.nip.example", "metadata"])
+    def test_a_name_that_leads_inside_is_not_called(
+        self, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        places = {"localhost": "127.0.0.1", "metadata": "169.254.169.254"}
+        found = [(2, 1, 6, "", (places.get(name, "10.0.0.8"), 443))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        host = f"{name}.provider.test"
+        door = Door(f"https://{host}", hosts=frozenset({host}), headers={}, limits=Limits(tries=1))
+        with pytest.raises(Unreachable, match="nothing was sent"):
+            door.read("/x", decode=bytes)
+
     def test_tries_six_times_with_growing_pauses(self, open_door: Any) -> None:
         door, echo, clock = open_door(error=1.0)
         with pytest.raises(Unreachable):
@@ -143,7 +226,7 @@ class TestFailing:
         assert len(echo.called) == 1
 
     def test_a_slow_drip_is_cut_off(self, open_door: Any) -> None:
-        door, echo, clock = open_door(Limits(total=-1), drip=1.0)
+        door, echo, clock = open_door(Limits(total=0.15), drip=1.0)
         with pytest.raises(Unreachable) as slow:
             door.read("/x", decode=bytes)
         assert slow.value.slow
@@ -206,6 +289,11 @@ class TestAddresses:
             "file:///etc/passwd",
             "gopher://api.nearpay.io/",
             "//api.nearpay.io/",
+            "https://[::1",
+            "https://api.nearpay.io\t/v1",
+            "https://api.nearpay.io/v1\n",
+            "https://api.nearpay.io\\@evil.example/",
+            "https://аpi.nearpay.io/",
             "",
         ],
     )

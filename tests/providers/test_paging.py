@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -198,3 +199,75 @@ class TestCircles:
         next(batches)
         batches.close()
         assert provider.asked <= 8
+
+
+class TestWhatCannotBeTold:
+    @pytest.mark.parametrize("order", ["newest", "oldest", "hashed"])
+    @pytest.mark.parametrize("total", [True, False])
+    @pytest.mark.parametrize("apart", [1, 60])
+    def test_no_new_row_is_missed(self, order: str, total: bool, apart: int) -> None:
+        """A list that grows at an end which nobody names is read to that end."""
+        rows = [row(i, i * apart) for i in range(3000)]
+        since = START + timedelta(minutes=2800 * apart)
+        refs, batches = read(Provider(rows, order=order, total=total), since)
+        assert {f"r{i}" for i in range(2800, 3000)} <= refs
+        assert batches[-1].complete_to is not None
+
+    @pytest.mark.parametrize("total", [True, False])
+    def test_a_page_under_its_neighbours_number_is_noticed(self, total: bool) -> None:
+        provider = Provider([row(i, i) for i in range(300)], total=total)
+        fetch, wrong = provider.fetch, {5: 1}
+
+        def swapped(number: int) -> Page:
+            if wrong.get(number):
+                wrong[number] -= 1
+                return Page(number, fetch(number + 1).items, fetch(number).total, START)
+            return fetch(number)
+
+        found = {i.ref for batch in walk(swapped, since=None, fetchers=1) for i in batch.items}
+        assert found == {f"r{i}" for i in range(300)}
+
+    def test_one_empty_page_is_not_the_end(self) -> None:
+        provider = Provider([row(i, i) for i in range(300)])
+        fetch, empty = provider.fetch, [5]
+
+        def once(number: int) -> Page:
+            page = fetch(number)
+            if number in empty:
+                empty.remove(number)
+                return Page(number, [], page.total, page.at)
+            return page
+
+        found = {i.ref for batch in walk(once, since=None, fetchers=1) for i in batch.items}
+        assert found == {f"r{i}" for i in range(300)}
+        empty += [5] * 20
+        with pytest.raises(Unreadable):
+            list(walk(once, since=None, fetchers=1))
+
+    @pytest.mark.parametrize("order", ["newest", "oldest"])
+    def test_a_total_that_counts_rows_costs_a_few_calls(self, order: str) -> None:
+        provider = Provider([row(i, i) for i in range(300)], order=order)
+        fetch = provider.fetch
+
+        def mistaken(number: int) -> Page:
+            page = fetch(number)
+            return Page(number, page.items, 10**9, page.at)
+
+        found = {i.ref for batch in walk(mistaken, since=None, fetchers=1) for i in batch.items}
+        assert found == {f"r{i}" for i in range(300)}
+        assert provider.asked < 130
+
+    def test_one_page_in_twenty_that_repeats_does_not_end_a_long_list(self) -> None:
+        for seed in range(5):
+            provider = Provider([row(i, i) for i in range(5000)])
+            rng = random.Random(seed)
+            fetch = provider.fetch
+
+            def repeating(number: int, rng: random.Random = rng, fetch: Any = fetch) -> Page:
+                shown = number - 1 if number > 1 and rng.random() < 0.05 else number
+                page = fetch(shown)
+                return Page(number, page.items, page.total, page.at, shown)
+
+            batches = walk(repeating, since=None, fetchers=1)
+            found = {i.ref for batch in batches for i in batch.items}
+            assert len(found) == 5000

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management import CommandError
 from django.core.management.base import BaseCommand
+from django.db import transaction
 from django.utils.timezone import now
 
 from merchants.actions import accounts
@@ -37,20 +38,25 @@ class Command(BaseCommand):
             if variable not in os.environ:
                 raise CommandError(f"The environment has no {variable}.")
             given[key] = os.environ[variable]
-        merchant = merchant_named(options["merchant"], options["create"])
         provider = options["provider"]
-        name = options["name"] or providers()[provider].title
-        own = ProviderAccount.objects.filter(merchant=merchant, provider=provider, name=name)
-        known = own.exclude(state=ProviderAccount.State.REMOVED).first()
         try:
-            if known is not None:
-                accounts.replace_credentials(account=known, credentials=given, at=now())
-                pk = known.pk
-            else:
-                pk = accounts.connect_account(
-                    merchant=merchant, provider=provider, name=name, credentials=given, at=now()
-                ).pk
+            pk = self._connect(provider, given, options)
         except (accounts.InvalidCredentials, accounts.AlreadyConnected) as problem:
             field = getattr(problem, "field", "")
             raise CommandError(f"{field}: {problem}" if field else str(problem)) from None
         self.stdout.write(str(pk))
+
+    @transaction.atomic
+    def _connect(self, provider: str, given: dict[str, str], options: dict[str, Any]) -> int:
+        """All of it or nothing: bad credentials leave no merchant behind."""
+        merchant = merchant_named(options["merchant"], options["create"])
+        name = options["name"] or providers()[provider].title
+        own = ProviderAccount.objects.filter(merchant=merchant, provider=provider, name=name)
+        known = own.exclude(state=ProviderAccount.State.REMOVED).first()
+        if known is not None:
+            accounts.replace_credentials(account=known, credentials=given, at=now())
+            return known.pk
+        made = accounts.connect_account(
+            merchant=merchant, provider=provider, name=name, credentials=given, at=now()
+        )
+        return made.pk

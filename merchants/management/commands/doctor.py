@@ -15,7 +15,7 @@ from django.utils.timezone import now
 from merchants.actions.accounts import credentials_of
 from merchants.models import ProviderAccount
 from portal.celery import app
-from portal.encryption import CannotDecrypt
+from providers.base.errors import NotAuthorised
 
 OLDEST_POSTGRESQL = 15
 
@@ -103,7 +103,7 @@ def _keys() -> Iterator[str]:
     for account in ProviderAccount.objects.exclude(credentials=None):
         try:
             credentials_of(account)
-        except CannotDecrypt:
+        except NotAuthorised:
             yield (
                 f"The credentials of {account.name} open with none of ENCRYPTION_KEYS: add the key "
                 "with which they were stored, or connect the account again."

@@ -31,7 +31,8 @@ class Command(BaseCommand):
             default=[],
             metavar="NAME=RATE",
             help=f"0 to 1 of all calls; of the wire: {names}; of the content: enum, missing, "
-            "extra, text_numbers, bad_money, nul, repeat, stuck",
+            "extra, text_numbers, bad_money, nul, surrogate; of lists: repeat, stuck, empty, "
+            "shift, late",
         )
         parser.add_argument(
             "--switch",
@@ -46,22 +47,26 @@ class Command(BaseCommand):
         try:
             faults = {k: float(v) for k, v in _pairs(options["fault"]).items()}
         except ValueError:
-            raise CommandError("A fault's rate is a number from 0 to 1.") from None
+            raise CommandError("A fault's rate is a number from 0 to 1.", returncode=2) from None
         moment = parse_datetime(options["now"]) if options["now"] else None
         if options["now"] and (moment is None or moment.tzinfo is None):
-            raise CommandError("--now is a time with its zone, such as 2026-11-21T12:00:00+03:00.")
-        made = sandboxes(
-            Options(
-                seed=options["seed"],
-                now=moment,
-                since=_since(options["folder"]),
-                transactions=options["transactions"],
-                terminals=options["terminals"],
-                faults=faults,
-                switches=_pairs(options["switch"]),
-                folder=options["folder"],
+            raise CommandError(
+                "--now is a time with its zone, such as 2026-11-21T12:00:00+03:00.", returncode=2
             )
+        asked = Options(
+            seed=options["seed"],
+            now=moment,
+            since=_since(options["folder"]),
+            transactions=options["transactions"],
+            terminals=options["terminals"],
+            faults=faults,
+            switches=_pairs(options["switch"]),
+            folder=options["folder"],
         )
+        try:
+            made = sandboxes(asked)
+        except ValueError as problem:
+            raise CommandError(str(problem), returncode=2) from None
         done = threading.Event()
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: done.set())
@@ -79,7 +84,7 @@ class Command(BaseCommand):
 def _pairs(texts: list[str]) -> dict[str, str]:
     pairs = dict(text.partition("=")[::2] for text in texts)
     if not all(pairs.values()):
-        raise CommandError("Write it as NAME=VALUE.")
+        raise CommandError("Write it as NAME=VALUE.", returncode=2)
     return pairs
 
 

@@ -1,17 +1,18 @@
 """Syncs accounts in the foreground."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.core.management import CommandError
 from django.core.management.base import BaseCommand
 from django.utils.dateparse import parse_date, parse_datetime
-from django.utils.timezone import make_aware
 from tqdm import tqdm
 
 from merchants.models import ProviderAccount, SyncRun, SyncStep
 from merchants.sync import AlreadyRunning, Ask, NotActive, resources, run_sync
+from providers.base.registry import providers
 
 
 class Command(BaseCommand):
@@ -27,18 +28,22 @@ class Command(BaseCommand):
         names = [resource.name for resource in resources()]
         only = frozenset(options["only"].split(",")) if options["only"] else None
         if only and not only <= set(names):
-            raise CommandError(f"--only takes some of: {', '.join(names)}.")
-        ask = Ask(SyncRun.Reason.COMMAND, only=only, since=_since(options["since"]))
+            raise CommandError(f"--only takes some of: {', '.join(names)}.", returncode=2)
+        _since(options["since"], UTC)
         own = ProviderAccount.objects.filter(state=ProviderAccount.State.ACTIVE)
-        if options["account"]:
+        if options["account"] is not None:
             own = ProviderAccount.objects.filter(pk=options["account"])
         accounts = list(own.order_by("pk"))
         if not accounts:
             raise CommandError(
-                "There is no such account." if options["account"] else "No account is connected."
+                "No account is connected."
+                if options["account"] is None
+                else "There is no such account."
             )
         told, failed = [], False
         for account in accounts:
+            since = _since(options["since"], ZoneInfo(providers()[account.provider].default_zone))
+            ask = Ask(SyncRun.Reason.COMMAND, only=only, since=since)
             found = self._sync(account, ask, quiet=options["json"])
             told.append(found)
             failed = failed or bool(found["error"])
@@ -85,7 +90,8 @@ class Command(BaseCommand):
         return found | {"error": run.error or None}
 
 
-def _since(text: str | None) -> datetime | None:
+def _since(text: str | None, zone: tzinfo) -> datetime | None:
+    """The moment to read from: a day begins on the provider's own clock."""
     if not text:
         return None
     try:
@@ -96,5 +102,7 @@ def _since(text: str | None) -> datetime | None:
     if moment is not None and moment.tzinfo is not None:
         return moment
     if day is None:
-        raise CommandError("--since is a date, or a time with its zone, such as 2026-11-21.")
-    return make_aware(datetime.combine(day, datetime.min.time()))
+        raise CommandError(
+            "--since is a date, or a time with its zone, such as 2026-11-21.", returncode=2
+        )
+    return datetime.combine(day, datetime.min.time(), zone)

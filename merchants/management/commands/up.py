@@ -37,18 +37,21 @@ class Command(BaseCommand):
     def handle(self, *args: Any, port: int, transactions: int, **options: Any) -> None:
         if not settings.DEMO:
             raise CommandError("«up» runs the demo: start it with «make up», or set DEMO=1.")
-        embedded.DATA.mkdir(exist_ok=True)
-        with (embedded.DATA / "up.lock").open("w") as lock:
+        embedded.FOLDER.mkdir(exist_ok=True)
+        with (embedded.FOLDER / "up.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise CommandError("«make up» is running in this folder already.") from None
-            self.pids = embedded.DATA / "up.pids"
+            self.pids = embedded.FOLDER / "up.pids"
             self._end_leftovers()
             for taken in (port, port + 1):
                 self._check_free(taken)
             self._prepare(port)
-            self._run(port, transactions)
+            try:
+                self._run(port, transactions)
+            finally:
+                (embedded.FOLDER / "demo.env").unlink(missing_ok=True)
 
     def _check_free(self, port: int) -> None:
         with socket.socket() as door:
@@ -75,20 +78,20 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         # Commands in another terminal find the same demo by this file.
         hosts = f"PROVIDER_HOSTS=127.0.0.1:{port + 1}"
-        (embedded.DATA / "demo.env").write_text(f"DEMO=1\n{hosts}\n")
+        (embedded.FOLDER / "demo.env").write_text(f"DEMO=1\n{hosts}\n")
         demo.make_people()
         demo.connect_accounts(f"http://127.0.0.1:{port + 1}/nearpay", now())
         connections.close_all()
 
     def _run(self, port: int, transactions: int) -> None:
-        manager = Manager()
+        conductor = Manager()
         python = [sys.executable]
         manage = [*python, str(embedded.ROOT / "manage.py")]
         celery = [*python, "-m", "celery", "--quiet", "-A", "portal"]
         level = ["--loglevel", "WARNING"]
         sandbox = [*manage, "sandbox", "--port", str(port + 1)]
         sandbox += ["--transactions", str(transactions)]
-        sandbox += ["--folder", str(embedded.DATA / "sandbox")]
+        sandbox += ["--folder", str(embedded.FOLDER / "sandbox")]
         web = [*python, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}"]
         web += ["--workers", "2", "--threads", str(WEB_THREADS), "--log-level", "warning"]
         schedule = settings.CELERY_BEAT_SCHEDULE_FILENAME
@@ -100,19 +103,15 @@ class Command(BaseCommand):
         }.items():
             command = f"echo $$ >> {shlex.quote(str(self.pids))}; exec {shlex.join(words)}"
             environment = {**os.environ, "PORTAL_ROOT": str(embedded.ROOT)}
-            manager.add_process(name, command, env=environment, cwd=str(embedded.ROOT))
+            conductor.add_process(name, command, env=environment, cwd=str(embedded.ROOT))
         threading.Thread(target=self._greet, args=(port,), daemon=True).start()
-        manager.loop()
+        conductor.loop()
         self.pids.unlink(missing_ok=True)
-        if manager.returncode not in (0, 128 + signal.SIGINT, 128 + signal.SIGTERM):
+        if conductor.returncode not in (0, 128 + signal.SIGINT, 128 + signal.SIGTERM):
             raise CommandError("A part stopped by itself; its last lines above say why.")
 
     def _greet(self, port: int) -> None:
         """Say where to go once it can be gone to."""
-        if wait_for(port + 1, 60):
-            with contextlib.suppress(Exception):
-                demo.give_one_branch()
-        connections.close_all()
         if wait_for(port, 60):
             people = "\n".join(f"  {email}" for email, *_ in demo.PEOPLE)
             self.stdout.write(
@@ -121,6 +120,12 @@ class Command(BaseCommand):
                 "The first reading is under way; Ctrl-C stops everything.\n"
             )
             self.stdout.flush()
+        # The worker's first sync brings the branches, one of which is somebody's only one.
+        for _ in range(120):
+            if demo.give_one_branch():
+                break
+            time.sleep(0.5)
+        connections.close_all()
 
 
 def _command_line(pid: int) -> str:

@@ -1,9 +1,12 @@
 """NearPay, simulated: the sixteen operations of its Accounts API over a seeded world.
 
 What the provider's page leaves open is a switch: `order` (newest, oldest, unsorted, terminal),
-`limit` (the largest page), `pages` (object, integer, current, none), `sessions` (flat, terminal),
-`wrap` (yes, no), `created` (200 or 201), `ties` (stable, unstable). Faults of its own content are
-`enum`, `missing`, `extra`, `text_numbers`, `bad_money`, `nul`, `repeat` and `stuck`.
+`limit` (the largest page), `filters` (ignored, applied: `from` and `to` as dates), `pages` (object,
+integer, current, none), `sessions` (flat, terminal), `wrap` (yes, no), `created` (200 or 201),
+`ties` (stable, unstable). Faults of its own content are `enum`, `missing`, `extra`,
+`text_numbers`, `bad_money`, `nul` and `surrogate`; of its lists `repeat`, `stuck`, `empty`,
+`shift` (rows are added at the head while one reads) and `late` (rows come up to 72 h after their
+time).
 """
 
 import copy
@@ -22,11 +25,21 @@ from providers.nearpay.sandbox import world as w
 from providers.nearpay.sandbox.world import Branch, OpenedSession, Terminal, User, World
 
 DEMO_KEY, OTHER_KEY = "sandbox-key-of-demo", "sandbox-key-of-other"
+# The first value of each is its default; a `limit` is any number.
 SWITCHES = {
-    "order": "newest", "limit": "100", "pages": "object", "sessions": "flat", "wrap": "yes",
-    "created": "200", "ties": "stable",
-}  # fmt: skip
-CONTENT = ("enum", "missing", "extra", "text_numbers", "bad_money", "nul")
+    "order": ("newest", "oldest", "unsorted", "terminal"),
+    "limit": ("100",),
+    "filters": ("ignored", "applied"),
+    "pages": ("object", "integer", "current", "none"),
+    "sessions": ("flat", "terminal"),
+    "wrap": ("yes", "no"),
+    "created": ("200", "201"),
+    "ties": ("stable", "unstable"),
+}
+CONTENT = ("enum", "missing", "extra", "text_numbers", "bad_money", "nul", "surrogate")
+LISTS = ("repeat", "stuck", "empty", "shift", "late")
+# As many of the newest rows are held back for a `shift` to show.
+HELD_BACK = 500
 CACHE_BYTES = 512 * 2**20
 DEFAULT_LIMIT = 20
 
@@ -38,9 +51,11 @@ class Sandbox:
 
     def __init__(self, options: Options) -> None:
         self.clock = Clock(options.now)
-        self.switches = SWITCHES | options.switches
+        self.switches = {name: values[0] for name, values in SWITCHES.items()} | options.switches
         self.faults = Faults(options.faults, options.seed)
         self.withdrawn: set[str] = set()
+        # Raw rows on top of a list's first page, for whatever a provider could send.
+        self.odd_rows: dict[str, list[bytes]] = {}
         since = options.since or self.now() - timedelta(days=w.DAYS)
         small = max(options.transactions // 100, 50), max(options.terminals // 12, 2)
         size = {DEMO_KEY: (options.transactions, options.terminals), OTHER_KEY: small}
@@ -48,6 +63,10 @@ class Sandbox:
             key: World(options.seed + number * 50, since, self.now(), *size[key])
             for number, key in enumerate(size)
         }
+        for world in self.worlds.values():
+            world.late_rate = self.faults.rates.get("late", 0)
+            if self.faults.rates.get("shift"):
+                world.held_back = min(HELD_BACK, world.visible(self.now()) // 2)
         self._cache: OrderedDict[Any, bytes] = OrderedDict()
         self._cached = 0
         self._lock = threading.RLock()
@@ -77,6 +96,8 @@ class Sandbox:
             body = json.loads(request.body) if request.body else {}
         except ValueError:
             return _invalid({"body": ["must be JSON"]})
+        if not isinstance(body, dict):
+            return _invalid({"body": ["must be an object"]})
         route = self._route(request.method, parts)
         if route is None:
             return _refusal(404, 404, "غير موجود", "Not found")
@@ -114,6 +135,8 @@ class Sandbox:
 
     def _create_branch(self, world: World, parts: list[str], body: Any, request: Request) -> Answer:
         wrong = _missing(body, "name", "name_ar", "user")
+        if not isinstance(body.get("user"), dict):
+            wrong["user"] = ["user must be an object"]
         if wrong:
             return _invalid(wrong)
         number = len(world.branches)
@@ -154,7 +177,7 @@ class Sandbox:
             w.identifier(world.seed, w.TERMINAL, number), f"02{digits:07d}{digits:07d}",
             body["name"], branch, [], self.now(), self.now(), False, trsm=body["trsm_code"],
         )  # fmt: skip
-        world.terminals.append(terminal)
+        world.add_terminal(terminal)
         row = {"id": terminal.id, "tid": terminal.tid, "user": None}
         row |= {"created_at": render.iso(self.now()), "updated_at": render.iso(self.now())}
         merchant = render.branch(branch) | {"status": "active"}
@@ -192,8 +215,7 @@ class Sandbox:
         wrong = _missing(body, "name", "mobile")
         if wrong:
             return _invalid(wrong)
-        found.holder, found.fixed = self._person(world, body), True
-        found.updated_at = self.now()
+        world.assign(found, self._person(world, body), self.now())
         row = render.terminal(world, found, self.now())
         del row["created_at"], row["updated_at"], row["merchant"]["id"]
         return self._made({"terminal": row | {"device": {}}})
@@ -216,7 +238,7 @@ class Sandbox:
         found = self._terminal(world, parts[1])
         if found is None:
             return _no_terminal()
-        found.holder, found.fixed, found.updated_at = None, True, self.now()
+        world.assign(found, None, self.now())
         row = {"tid": found.tid, "message": "Terminal unassigned successfully!"}
         return self._made({"terminal": row | {"is_assigned_to_user": False}})
 
@@ -226,13 +248,24 @@ class Sandbox:
         self, world: World, parts: list[str], body: Any, request: Request
     ) -> Answer:
         now = self.now()
-        shown = world.shown(now)
+        if world.held_back and self.faults.strikes("shift"):
+            world.held_back -= min(world.held_back, self.faults.between(1, 50))
+        shown = self._filtered(world, request, world.shown(now))
         order = self._sorted(world, shown)
+        ends = (order[0], order[-1]) if order else None
         return self._list(
             request, "transactions", len(order),
             lambda i: render.transaction(world, order[i], now).encode(),
-            key=(id(world), len(order), world.version, _hour(now)),
+            key=(id(world), len(order), ends, world.version, _half_minute(now)),
         )  # fmt: skip
+
+    def _filtered(self, world: World, request: Request, shown: Sequence[int]) -> Sequence[int]:
+        """Only some days, where the switch says that filters are known."""
+        if self.switches["filters"] == "ignored":
+            return shown
+        first, last = request.query.get("from", ""), request.query.get("to", "9999")
+        days = (datetime.fromtimestamp(world.times[i] / 1000, w.RIYADH).date() for i in shown)
+        return [i for i, day in zip(shown, days, strict=True) if first <= day.isoformat() <= last]
 
     def _sorted(self, world: World, shown: Sequence[int]) -> Sequence[int]:
         order = self.switches["order"]
@@ -318,6 +351,9 @@ class Sandbox:
             wrong["amount"] = ["must be a positive integer number"]
         if body.get("type") not in ("purchase", "refund"):
             wrong["type"] = ["must be one of purchase, refund"]
+        original = body.get("original_transaction")
+        if original and w.number_of(world.seed, w.TRANSACTION, str(original)) is None:
+            wrong["original_transaction"] = ["must be a transaction"]
         if wrong:
             return _invalid(wrong)
         session = OpenedSession(
@@ -352,21 +388,27 @@ class Sandbox:
             page = int(query.get("page", 1))
         except ValueError:
             return _invalid({"page": ["page must be a number"]})
+        if page < 1:
+            return _invalid({"page": ["page must not be less than 1"]})
         limit = max(1, min(limit, int(self.switches["limit"])))
         total = max(1, -(-count // limit))
         if self.faults.strikes("stuck"):
             page = 7
         elif page > 1 and self.faults.strikes("repeat"):
             page -= 1
+        empty = self.faults.strikes("empty")
         content = [fault for fault in CONTENT if self.faults.rates.get(fault)]
-        cached = (name, page, limit, key) if key is not None and not content else None
+        cacheable = key is not None and not content and not empty and name not in self.odd_rows
+        cached = (name, page, limit, key) if cacheable else None
         if cached in self._cache:
             self._cache.move_to_end(cached)
             return Answer(200, self._cache[cached])
         first = (page - 1) * limit
-        rows = [row(i) for i in range(first, min(first + limit, count))]
+        rows = [] if empty else [row(i) for i in range(first, min(first + limit, count))]
         if content:
             rows = [self._spoil(name, each) for each in rows]
+        if page == 1:
+            rows = self.odd_rows.get(name, []) + rows
         pages = _pages(self.switches["pages"], total, page)
         body = b'{"%s":[%s]%s}' % (name.encode(), b",".join(rows), pages)
         if cached is not None:
@@ -415,6 +457,10 @@ class Sandbox:
             receipt["amount_authorized"]["value"] = "1e3"
         if "nul" in hit:
             item["customer_reference_number"] = "A\x00B"
+        if "surrogate" in hit:
+            # Half an emoji, as a system cuts it that counts in UTF-16.
+            item["customer_reference_number"] = "HALF"
+            return render.dump(item).replace(b'"HALF"', b'"A\\ud83d"')
         return render.dump(item)
 
     def _one(self, name: str, row: dict[str, Any]) -> Answer:
@@ -436,7 +482,7 @@ class Sandbox:
     def _fate(self, world: World, index: int) -> str:
         if not world.approved(index):
             return "DECLINED"
-        return "REVERSED" if world.is_reversed(index) else "APPROVED"
+        return "REVERSED" if world.is_reversed(index, self.now()) else "APPROVED"
 
     def reverse(self, index: int, key: str = DEMO_KEY) -> str:
         """Reverse an approved purchase now, long after it was sold; returns its id."""
@@ -480,8 +526,8 @@ def _pages(shape: str, total: int, page: int) -> bytes:
     return b',"pages":{"current":%d}' % page if shape == "current" else b""
 
 
-def _hour(now: datetime) -> int:
-    """Reconciling changes rows, so rendered pages are good for a while only."""
+def _half_minute(now: datetime) -> int:
+    """Time alone changes rows, so rendered pages are good for a while only."""
     return int(now.timestamp()) // 30
 
 

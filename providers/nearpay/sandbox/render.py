@@ -139,7 +139,7 @@ def transaction(world: World, index: int, now: datetime, *, found: bool = False)
     draw = world.draw[index]
     scheme, _, prefix, aid, kernel, scheme_en, scheme_ar = w.SCHEMES[world.scheme(index)]
     approved, refund = world.approved(index), world.origin[index] >= 0
-    reversed_ = world.is_reversed(index)
+    reversed_ = world.is_reversed(index, now)
     day, clock = wall(at)
     amount = world.amount(index)
     pin = amount > 10_000 and scheme == "P1"
@@ -159,7 +159,7 @@ def transaction(world: World, index: int, now: datetime, *, found: bool = False)
         "amount_en": "REFUND AMOUNT" if refund else "PURCHASE AMOUNT", "amount": major(amount),
         "status_ar": "مقبولة" if approved else "مرفوضة",
         "status_en": "APPROVED" if approved else "DECLINED",
-        "approved": _bool(approved), "refunded": _bool(index in world.refunded),
+        "approved": _bool(approved), "refunded": _bool(world.is_refunded(index, now)),
         "reversed": _bool(reversed_),
         "approval": f'"{draw >> 20 & 0xFFFFF:06d}"'[:7] + '"' if approved else "null",
         "cvm_en": "CARDHOLDER PIN VERIFIED" if pin else "DEVICE OWNER IDENTITY VERIFIED",
@@ -170,7 +170,7 @@ def transaction(world: World, index: int, now: datetime, *, found: bool = False)
     }  # fmt: skip
     receipts = RECEIPT % values
     if reversed_:
-        later = world.reversed_later.get(index, at + 40_000)
+        later = world.reversed_later.get(index, at + w.REVERSED_AFTER)
         day, clock = wall(later)
         extra = values | {
             "receipt": w.identifier(world.seed, w.RECEIPT, index * 2 + 1), "type": "reversal",

@@ -67,6 +67,8 @@ DECLINES = [
 DECLINE_EDGES = list(accumulate(share for _, share in DECLINES))
 # Shares in ten-thousandths of all transactions.
 DECLINED, REVERSED, REFUND, BY_SESSION = 560, 60, 150, 300
+# Milliseconds from a purchase to its reversal at the till.
+REVERSED_AFTER = 40_000
 
 
 def mix(value: int) -> int:
@@ -140,9 +142,9 @@ class Terminal:
     created_at: datetime
     updated_at: datetime
     connected: bool
-    # None: by the rota of `users`; otherwise fixed by an assignment.
-    holder: User | None = None
-    fixed: bool = False
+    # What was assigned by call, (epoch milliseconds, person or nobody); before it, by the rota of
+    # `users`.
+    assigned: list[tuple[int, User | None]] = field(default_factory=list)
     trsm: str = "555554"
     own: "array[int]" = field(default_factory=lambda: array("I"))
 
@@ -188,11 +190,15 @@ class World:
         self.draw = array("Q")  # 64 random bits from which the rest follows
         self.stan = array("I")
         self.origin = array("i")  # for a refund: the purchase it gives back
-        self.refunded: set[int] = set()
+        # A purchase -> the refund that gave it back.
+        self.refunded: dict[int, int] = {}
         # Overlays of what happened later: index -> epoch milliseconds of the change.
         self.reversed_later: dict[int, int] = {}
         self.removed: set[int] = set()
         self.hidden_until: dict[int, int] = {}
+        # Faults of the list: the share of rows that arrive late, and newest rows not shown yet.
+        self.late_rate = 0.0
+        self.held_back = 0
         self.sessions: list[OpenedSession] = []
         self.closes: list[Close] = []
         self.closed_at: dict[int, list[int]] = {}
@@ -253,6 +259,20 @@ class World:
         self._quiet = [list(accumulate(_curve(friday))) for friday in (False, True)]
         self._terminal_weights = list(accumulate(self._weights))
 
+    def add_terminal(self, terminal: Terminal) -> None:
+        """A new terminal lies idle until somebody is given it, and then sells like a small one."""
+        self.terminals.append(terminal)
+        self._weights.append(0)
+        self._terminal_weights = list(accumulate(self._weights))
+
+    def assign(self, terminal: Terminal, person: User | None, at: datetime) -> None:
+        """Who holds a terminal from now on; what was sold before stays with whom it was."""
+        terminal.assigned.append((int(at.timestamp() * 1000), person))
+        terminal.updated_at = at
+        number = self.terminals.index(terminal)
+        self._weights[number] = self._weights[number] or (0.3 if person else 0)
+        self._terminal_weights = list(accumulate(self._weights))
+
     # what goes on
 
     def grow(self, until: datetime) -> None:
@@ -287,7 +307,7 @@ class World:
             before = terminal.own[-1 - (draw >> 20) % min(len(terminal.own), 5)]
             if self._can_be_refunded(before):
                 origin = before
-                self.refunded.add(before)
+                self.refunded[before] = index
         self.times.append(at)
         self.of.append(till)
         self.draw.append(draw)
@@ -366,12 +386,23 @@ class World:
 
     def shown(self, now: datetime) -> "list[int] | range":
         """The indices that a list shows, ascending by time."""
-        count = self.visible(now)
-        if not self.removed and not self.hidden_until:
+        count = max(self.visible(now) - self.held_back, 0)
+        if not self.removed and not self.hidden_until and not self.late_rate:
             return range(count)
-        moment = now.timestamp() * 1000
+        moment = int(now.timestamp() * 1000)
         late = self.hidden_until
-        return [i for i in range(count) if i not in self.removed and late.get(i, 0) <= moment]
+        return [
+            i
+            for i in range(count)
+            if i not in self.removed and late.get(i, 0) <= moment and self._arrived(i, moment)
+        ]
+
+    def _arrived(self, index: int, moment: int) -> bool:
+        """Whether a row is in the list yet: some come a minute to 72 hours after their time."""
+        share = mix(self.draw[index] ^ self.seed)
+        if share % 10_000 >= self.late_rate * 10_000:
+            return True
+        return self.times[index] + 60_000 + share // 10_000 % (72 * 3_600_000) <= moment
 
     def scheme(self, index: int) -> int:
         """The index of the card's scheme; a refund goes to the card that paid."""
@@ -385,7 +416,13 @@ class World:
     def decline(self, index: int) -> str:
         return DECLINES[bisect_right(DECLINE_EDGES, (self.draw[index] >> 12) % 1000)][0]
 
-    def is_reversed(self, index: int) -> bool:
+    def is_refunded(self, index: int, now: datetime) -> bool:
+        """Whether it has been given back by now."""
+        refund = self.refunded.get(index)
+        return refund is not None and self.times[refund] <= now.timestamp() * 1000
+
+    def is_reversed(self, index: int, now: datetime | None = None) -> bool:
+        """Whether it is reversed by now, or at all."""
         if index in self.reversed_later:
             return True
         by_chance = (self.draw[index] >> 40) % 10_000 < REVERSED
@@ -394,6 +431,7 @@ class World:
             and self.approved(index)
             and self.origin[index] < 0
             and index not in self.refunded
+            and (now is None or self.times[index] + REVERSED_AFTER <= now.timestamp() * 1000)
         )
 
     def amount(self, index: int) -> int:
@@ -414,8 +452,11 @@ class World:
 
     def holder(self, terminal: Terminal, at_ms: int) -> User | None:
         """Who held the terminal at a moment: people take turns by the week."""
-        if terminal.fixed or not terminal.users:
-            return terminal.holder
+        for since, person in reversed(terminal.assigned):
+            if since <= at_ms:
+                return person
+        if not terminal.users:
+            return None
         return terminal.users[at_ms // (7 * 86_400_000) % len(terminal.users)]
 
     def reconciled(self, index: int, now: datetime) -> bool:
