@@ -38,8 +38,8 @@ SWITCHES = {
 }
 CONTENT = ("enum", "missing", "extra", "text_numbers", "bad_money", "nul", "surrogate")
 LISTS = ("repeat", "stuck", "empty", "shift", "late")
-# As many of the newest rows are held back for a `shift` to show.
-HELD_BACK = 500
+# The newest rows, of these hours, are held back for a `shift` to show.
+HELD_BACK = timedelta(hours=48)
 CACHE_BYTES = 512 * 2**20
 DEFAULT_LIMIT = 20
 
@@ -66,7 +66,8 @@ class Sandbox:
         for world in self.worlds.values():
             world.late_rate = self.faults.rates.get("late", 0)
             if self.faults.rates.get("shift"):
-                world.held_back = min(HELD_BACK, world.visible(self.now()) // 2)
+                world.held_back = len(world.shown(self.now()))
+                world.held_back -= world.visible(self.now() - HELD_BACK)
         self._cache: OrderedDict[Any, bytes] = OrderedDict()
         self._cached = 0
         self._lock = threading.RLock()
