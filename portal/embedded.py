@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDER = Path(os.environ.get("PORTAL_DATA", ROOT / "data"))
+FOLDER = Path(os.environ.get("PORTAL_DATA") or ROOT / "data")
 OWNER, APP = "portal_owner", "portal_app"
 DATABASE = "portal"
 DATABASE_PART, BROKER_PART = "database", "broker"

@@ -74,6 +74,10 @@ class Unforeseen(ProviderFailure):
 class Stopped(Exception):
     """A person paused or removed the account, or gave it other credentials, in mid-run."""
 
+    def __init__(self, code: str) -> None:
+        super().__init__(f"The run stopped where it was, because the account was {code}.")
+        self.code = code
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -432,18 +436,19 @@ class _Run:
         own = ProviderAccount.objects.filter(pk=self.account.pk)
         state, credentials_set_at = own.values_list("state", "credentials_set_at").get()
         if state != ProviderAccount.State.ACTIVE:
-            name = ProviderAccount.State(state).label
-            raise Stopped(f"The account's state became «{name}» while it was read.")
+            raise Stopped(state.lower())
         if credentials_set_at != self.account.credentials_set_at:
-            raise Stopped("The account was given new credentials while it was read.")
+            raise Stopped("replaced")
 
     def _stop(self, step: SyncStep, stop: Stopped) -> None:
         """End the run where it is: what was committed stays, and no bookmark moves."""
         now = timezone.now()
         step.refresh_from_db()
-        step.state, step.finished_at, step.error = SyncStep.State.FAILED, now, str(stop)
+        step.state, step.finished_at = SyncStep.State.FAILED, now
+        step.error_code, step.error = stop.code, str(stop)
         self.run.state, self.run.finished_at = SyncRun.State.INTERRUPTED, now
-        self.run.heartbeat_at, self.run.error = now, str(stop)
+        self.run.heartbeat_at = now
+        self.run.error_code, self.run.error = stop.code, str(stop)
         with transaction.atomic():
             step.save()
             self.run.save()

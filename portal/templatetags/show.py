@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from iso4217 import Currency
 
 from portal.icons import ICONS
@@ -150,6 +151,27 @@ def took(seconds: float) -> str:
         return _("under a second")
     shown = format_timedelta(int(seconds), threshold=2, locale=_locale())
     return str(shown)
+
+
+# What a failure's code means, in the reader's language; its own sentence, in English, says more.
+FAILURES = {
+    "unreachable": gettext_lazy("The provider could not be reached."),
+    "throttled": gettext_lazy("The provider asks to be called less often."),
+    "not_authorised": gettext_lazy("The provider refused the credentials."),
+    "refused": gettext_lazy("The provider refused the call."),
+    "unreadable": gettext_lazy("The provider's answer could not be read."),
+    "unknown": gettext_lazy("The change was sent and no answer came."),
+    "failed": gettext_lazy("The portal itself failed."),
+    "paused": gettext_lazy("The account was paused in the middle."),
+    "removed": gettext_lazy("The account was removed in the middle."),
+    "replaced": gettext_lazy("The account was given other credentials in the middle."),
+}
+
+
+@register.filter
+def failure(code: str) -> str:
+    """A failure in words."""
+    return str(FAILURES.get(code, ""))
 
 
 @register.filter

@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from providers.base.errors import Unreadable
 from providers.base.money import Money, currency_of
-from providers.base.reading import LONGEST_FIELD, without_cards
+from providers.base.reading import FEWEST_DIGITS, LONGEST_FIELD, without_cards
 from providers.base.records import (
     BranchRecord,
     DeviceRecord,
@@ -63,6 +63,8 @@ SESSION_STATUS: dict[str, SessionStatus] = {
 # request failed. "940" stands on the page's declined example (S).
 _APPROVES = re.compile(r"0[0-9]{2}", re.ASCII)
 _DECLINES = re.compile(r"[129][0-9]{2}", re.ASCII)
+# Printed fields that are numbers of a terminal or a merchant, and as long as a card's.
+NUMBERS = frozenset({"tid", "merchant_id"})
 # At most the first six and last four digits; any other form is reduced to its last four.
 _MASKED_PAN = re.compile(r"[0-9]{4} ?[0-9]{0,2}\*{2} ?\*{4} ?\*{0,4}[0-9]{4}", re.ASCII)
 _LAST4 = re.compile(r"[0-9]{4}\Z", re.ASCII)
@@ -168,7 +170,7 @@ def transaction(payload: payloads.Transaction) -> TransactionRecord:
         aid=without_cards(main.application_identifier) or None,
         entry_mode=without_cards(main.entry_mode) or None,
         action_code=_text(main.action_code, 3),
-        verification=_printed(verification.english or "") if verification else None,
+        verification=(_printed(verification.english or "") or None) if verification else None,
         reference=without_cards(payload.customer_reference_number) or None,
         reconciled=bool(payload.is_reconcilied),
         network=without_cards(payload.internet.type) if payload.internet else None,
@@ -226,8 +228,9 @@ def _provider_status(receipts: list[payloads.Receipt], main: payloads.Receipt) -
     flags = [name for name in ("is_approved", "is_refunded") if getattr(main, name)]
     if any(r.is_reversed for r in receipts):
         flags.append("is_reversed")
-    words = {r.type for r in receipts if r.type and r is not main}
-    flags += [f"receipt of {without_cards(word)}" for word in sorted(words)]
+    if len(receipts) > 1:
+        words = {r.type for r in receipts if r.type and r is not main}
+        flags += [f"receipt of {without_cards(word)}" for word in sorted(words)]
     code = _text(main.action_code, 12)
     flags += [f"action_code {code}"] if code else []
     return (", ".join(flags) or "no flag set")[:LONGEST_FIELD]
@@ -272,7 +275,6 @@ def _receipt(payload: payloads.Receipt, currency: str) -> ReceiptRecord:
         "tsi": payload.transaction_state_information,
         "cvr": payload.cardholader_verfication_result,
         "cid": payload.cryptogram_information_data,
-        "cryptogram": payload.application_cryptogram,
         "kernel": payload.kernel_id,
     }
     both: dict[str, payloads.Names | None] = {
@@ -290,23 +292,33 @@ def _receipt(payload: payloads.Receipt, currency: str) -> ReceiptRecord:
         "thanks": payload.thanks_message,
         "save": payload.save_receipt_message,
     }
-    for name, text in fields.items():
-        if text and name not in ("tid", "merchant_id"):
-            fields[name] = _printed(text)
+    # No short text holds a card number; the cryptogram never repeats, so it is not remembered.
+    printed: dict[str, str] = {
+        name: text if len(text) < FEWEST_DIGITS or name in NUMBERS else _printed(text)
+        for name, text in fields.items()
+        if text
+    }
+    if payload.application_cryptogram:
+        printed["cryptogram"] = without_cards(payload.application_cryptogram) or ""
     for name, names in both.items():
         if names is not None:
-            fields[name] = _printed(names.english or "")
-            fields[f"{name}_ar"] = _printed(names.arabic or "")
+            if names.english:
+                printed[name] = _printed(names.english)
+            if names.arabic:
+                printed[f"{name}_ar"] = _printed(names.arabic)
     kind = _kind(payload)
-    return ReceiptRecord(ref=payload.id, kind=kind, fields={k: v for k, v in fields.items() if v})
+    return ReceiptRecord(ref=payload.id, kind=kind, fields={k: v for k, v in printed.items() if v})
 
 
 def _amount(labelled: payloads.Labelled | None, currency: str) -> str | None:
     """A printed amount as it was printed, once it has shown itself to be one."""
-    if labelled is None or labelled.value in (None, ""):
-        return None
-    Money.from_major_text(labelled.value, currency)
-    return labelled.value
+    return _checked(labelled.value, currency) if labelled and labelled.value else None
+
+
+@lru_cache(maxsize=4096)
+def _checked(amount: str, currency: str) -> str:
+    Money.from_major_text(amount, currency)
+    return amount
 
 
 def session(payload: payloads.Session) -> SessionRecord:
@@ -455,13 +467,15 @@ def _text(value: payloads.Number | None, width: int) -> str | None:
         return None
     if isinstance(value, int):
         return str(value).rjust(width, "0")
-    return without_cards(value.strip()) or None
+    if len(value) < FEWEST_DIGITS:
+        return value.strip() or None
+    return without_cards(value.strip())
 
 
 @lru_cache(maxsize=4096)
-def _printed(text: str) -> str | None:
+def _printed(text: str) -> str:
     """A printed text without padding and card numbers. They repeat on every slip."""
-    return without_cards(text.strip())
+    return without_cards(text.strip()) or ""
 
 
 def _strip(text: str | None) -> str | None:
