@@ -63,8 +63,6 @@ SESSION_STATUS: dict[str, SessionStatus] = {
 # request failed. "940" stands on the page's declined example (S).
 _APPROVES = re.compile(r"0[0-9]{2}", re.ASCII)
 _DECLINES = re.compile(r"[129][0-9]{2}", re.ASCII)
-# Printed fields that are numbers of a terminal or a merchant, and as long as a card's.
-NUMBERS = frozenset({"tid", "merchant_id"})
 # At most the first six and last four digits; any other form is reduced to its last four.
 _MASKED_PAN = re.compile(r"[0-9]{4} ?[0-9]{0,2}\*{2} ?\*{4} ?\*{0,4}[0-9]{4}", re.ASCII)
 _LAST4 = re.compile(r"[0-9]{4}\Z", re.ASCII)
@@ -136,10 +134,11 @@ def transaction(payload: payloads.Transaction) -> TransactionRecord:
         )
     main = _main(payload.receipts)
     currency = _currency(main.currency)
-    amount = Money.from_major_text(main.amount_authorized.value, currency)
+    amount = _money(main.amount_authorized.value, currency)
     kind = _kind(main)
     status = _status(main, kind, reversed_=any(_reverses(r) for r in payload.receipts))
-    given_back = kind == "PURCHASE" and any(_refunds(r) for r in payload.receipts)
+    several = len(payload.receipts) > 1
+    given_back = several and kind == "PURCHASE" and any(_refunds(r) for r in payload.receipts)
     refunded = bool(main.is_refunded) or given_back
     approved = status in ("APPROVED", "REVERSED")
     # Of what is not understood, the money is not known either.
@@ -248,7 +247,6 @@ def _receipt(payload: payloads.Receipt, currency: str) -> ReceiptRecord:
     """
     merchant = payload.merchant or payloads.ReceiptMerchant()
     fields: dict[str, str | None] = {
-        "merchant_id": _strip(merchant.id),
         "category_code": merchant.category_code,
         "type": payload.type,
         "start_date": payload.start_date,
@@ -256,7 +254,6 @@ def _receipt(payload: payloads.Receipt, currency: str) -> ReceiptRecord:
         "end_date": payload.end_date,
         "end_time": payload.end_time,
         "sponsor": payload.card_scheme_sponsor,
-        "tid": payload.tid,
         "stan": _text(payload.system_trace_audit_number, 6),
         "rrn": _text(payload.retrieval_reference_number, 12),
         "software": payload.pos_software_version_number,
@@ -270,7 +267,6 @@ def _receipt(payload: payloads.Receipt, currency: str) -> ReceiptRecord:
         "approval_code": _text(payload.approval_code, 6),
         "entry_mode": payload.entry_mode,
         "action_code": _text(payload.action_code, 3),
-        "aid": payload.application_identifier,
         "tvr": payload.terminal_verification_result,
         "tsi": payload.transaction_state_information,
         "cvr": payload.cardholader_verfication_result,
@@ -292,13 +288,18 @@ def _receipt(payload: payloads.Receipt, currency: str) -> ReceiptRecord:
         "thanks": payload.thanks_message,
         "save": payload.save_receipt_message,
     }
-    # No short text holds a card number; the cryptogram never repeats, so it is not remembered.
-    printed: dict[str, str] = {
-        name: text if len(text) < FEWEST_DIGITS or name in NUMBERS else _printed(text)
-        for name, text in fields.items()
-        if text
-    }
+    printed = {name: text for name, text in fields.items() if text}
+    # No short text holds a card number.
+    if printed and max(map(len, printed.values())) >= FEWEST_DIGITS:
+        printed = {name: _printed(text) for name, text in printed.items()}
+    if payload.tid:
+        printed["tid"] = payload.tid
+    if number := _strip(merchant.id):
+        printed["merchant_id"] = number
+    if payload.application_identifier:
+        printed["aid"] = _printed(payload.application_identifier)
     if payload.application_cryptogram:
+        # It never repeats, so it is not remembered.
         printed["cryptogram"] = without_cards(payload.application_cryptogram) or ""
     for name, names in both.items():
         if names is not None:
@@ -307,18 +308,23 @@ def _receipt(payload: payloads.Receipt, currency: str) -> ReceiptRecord:
             if names.arabic:
                 printed[f"{name}_ar"] = _printed(names.arabic)
     kind = _kind(payload)
-    return ReceiptRecord(ref=payload.id, kind=kind, fields={k: v for k, v in printed.items() if v})
+    if "" in printed.values():
+        printed = {name: text for name, text in printed.items() if text}
+    return ReceiptRecord(ref=payload.id, kind=kind, fields=printed)
 
 
 def _amount(labelled: payloads.Labelled | None, currency: str) -> str | None:
     """A printed amount as it was printed, once it has shown itself to be one."""
-    return _checked(labelled.value, currency) if labelled and labelled.value else None
+    if labelled is None or not labelled.value:
+        return None
+    _money(labelled.value, currency)
+    return labelled.value
 
 
-@lru_cache(maxsize=4096)
-def _checked(amount: str, currency: str) -> str:
-    Money.from_major_text(amount, currency)
-    return amount
+@lru_cache(maxsize=16384)
+def _money(amount: str | None, currency: str) -> Money:
+    """(S) receipts write decimal texts of major units; the same few amounts come all day."""
+    return Money.from_major_text(amount, currency)
 
 
 def session(payload: payloads.Session) -> SessionRecord:

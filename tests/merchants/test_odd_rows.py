@@ -102,7 +102,8 @@ class TestOddRows:
         account = nearpay.connect(merchant)
         run_sync(account.pk, limits=QUICK)
         last = Transaction.objects.order_by("-occurred_at", "-pk")[0]
-        assert last.device is not None and last.terminal is not None
+        assert last.device is not None
+        assert last.terminal is not None
         other = Terminal.objects.exclude(pk=last.terminal.pk).order_by("pk")[0]
         later = (NOON - timedelta(seconds=1)).isoformat()
         row = json.loads(sold(nearpay, created_at=later, terminal={"tid": other.tid}))
