@@ -290,14 +290,12 @@ class _Run:
         reading = pending.reading.result()
         try:
             with transaction.atomic():
-                self._still_wanted()
                 stored = self._store(resource, reading, at)
                 self._note(resource, step, pending, reading, stored, last, at)
         except REFUSED_BY_DATABASE:
             self._forget()
             step.refresh_from_db(fields=FIGURES)
             with transaction.atomic():
-                self._still_wanted()
                 stored = self._store_each(resource, reading, at)
                 self._note(resource, step, pending, reading, stored, last, at)
         self.progress(step)
@@ -351,7 +349,7 @@ class _Run:
             step.surprises[name] = step.surprises.get(name, 0) + count
         if last is not None:
             self._finish_step(resource, step, last, at)
-        step.save()
+        self._save_if_wanted(step)
         if (at - self.run.heartbeat_at).total_seconds() > HEARTBEAT_SECONDS:
             self.run.heartbeat_at = at
             self.run.save(update_fields=["heartbeat_at"])
@@ -430,6 +428,18 @@ class _Run:
             unique_fields=["account", "resource", "key"],
             update_fields=["reason", "path", "masked"],
         )
+
+    def _save_if_wanted(self, step: SyncStep) -> None:
+        """Save a step's figures, or raise Stopped: the question costs no query of its own."""
+        fields = [field for field in SyncStep._meta.concrete_fields if not field.primary_key]
+        own = SyncStep.objects.filter(
+            pk=step.pk,
+            run__account__state=ProviderAccount.State.ACTIVE,
+            run__account__credentials_set_at=self.account.credentials_set_at,
+        )
+        if not own.update(**{field.attname: getattr(step, field.attname) for field in fields}):
+            self._still_wanted()
+            raise Stopped("replaced")
 
     def _still_wanted(self) -> None:
         """Raise Stopped where a person has meanwhile decided that nothing more be read."""
