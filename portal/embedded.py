@@ -26,6 +26,8 @@ FOLDER = Path(os.environ.get("PORTAL_DATA") or ROOT / "data")
 OWNER, APP = "portal_owner", "portal_app"
 DATABASE = "portal"
 DATABASE_PART, BROKER_PART = "database", "broker"
+# What pg_isready says of a server that is there and does not take connections yet.
+STARTING = 1
 # A socket's path ends at 107 bytes; PostgreSQL appends «/.s.PGSQL.5432» to its folder.
 LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432") - 1
 
@@ -128,8 +130,16 @@ class Servers:
         )
 
     def database_runs(self) -> bool:
-        """Whether it answers: the pid in its lock file may since be another program's."""
-        return self._pg("pg_isready", "-q", "-h", str(self.sockets)).returncode == 0
+        """Whether it answers: the pid in its lock file may since be another program's.
+
+        One that another process has just started is waited for.
+        """
+        for _ in range(600):
+            answer = self._pg("pg_isready", "-q", "-h", str(self.sockets)).returncode
+            if answer != STARTING:
+                return answer == 0
+            time.sleep(0.1)
+        return False
 
     def start_database(self) -> None:
         if self.database_runs():

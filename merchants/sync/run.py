@@ -17,19 +17,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from merchants.actions.accounts import opened
 from merchants.actions.resource import Resource, Stored
-from merchants.models import (
-    Bookmark,
-    Gap,
-    ProviderAccount,
-    SetAside,
-    SyncRun,
-    SyncStep,
-)
+from merchants.models import Bookmark, ProviderAccount, SetAside, SyncRun, SyncStep
+from merchants.sync.coverage import Aside, cover
 from merchants.sync.health import note_failure, note_success
 from merchants.sync.hints import follow_hints
 from merchants.sync.locks import HEARTBEAT_SECONDS, close_abandoned, locked
@@ -44,7 +37,7 @@ from providers.base.errors import (
 from providers.base.http import Limits
 from providers.base.paging import Batch
 from providers.base.provider import Period
-from providers.base.reading import Item, Reading, Rejected, set_aside
+from providers.base.reading import Item, Reading, set_aside
 from providers.base.registry import providers
 
 log = logging.getLogger(__name__)
@@ -53,6 +46,7 @@ ROWS_A_COMMIT = 1000
 SECONDS_A_COMMIT = 5
 # What the database, or its driver, says of a value that has got this far and is none of its.
 REFUSED_BY_DATABASE = (DataError, IntegrityError, OverflowError, ValueError)
+# What a commit that was undone has already added to a step, so it is read back before the next.
 FIGURES = ["fetched", "stored", "changed", "set_aside", "unchanged", "surprises"]
 
 Progress = Callable[[SyncStep], None]
@@ -151,10 +145,7 @@ class _Run:
         self, account: ProviderAccount, ask: Ask, todo: list[Resource], progress: Progress
     ) -> None:
         self.account, self.ask, self.todo, self.progress = account, ask, todo, progress
-        # The keys that are set aside, by resource, as far as this run knows them.
-        self.aside: dict[str, set[str]] = {}
-        # Those that this run has set aside.
-        self.unread: dict[str, set[str]] = {}
+        self.aside = Aside(account)
         plain = ask.only is None and ask.since is None
         self.deep = ask.deep or (plain and account.next_deep_at <= timezone.now())
         with transaction.atomic():
@@ -175,7 +166,8 @@ class _Run:
         except Stopped:
             return self.run
         except ProviderFailure as failure:
-            # The connector could not even be made: its address is no longer an allowed one.
+            # The connector could not even be made: its address is no longer allowed, or its
+            # credentials cannot be opened.
             ending = self._fail_all(failure)
         except (OperationalError, InterfaceError):
             # The database's trouble passes, and the worker tries the whole run again.
@@ -339,7 +331,7 @@ class _Run:
         at: datetime,
     ) -> None:
         """Keep a batch's figures beside its rows."""
-        self._set_aside(resource.name, reading.rejected, pending.refs)
+        self.aside.note(resource.name, reading.rejected, pending.refs)
         step.fetched += pending.items
         step.stored += stored.inserted
         step.changed += stored.changed
@@ -360,74 +352,9 @@ class _Run:
             return
         # A provider that says no time and lists nothing is complete to when it was asked.
         step.complete_to = last.complete_to or step.started_at
-        assert step.complete_to is not None
-        mine: dict[str, Any] = {"account": self.account, "resource": resource.name}
-        bookmark = Bookmark.objects.filter(**mine).first()
-        gaps = Gap.objects.filter(**mine)
         if last.whole:
-            gaps.delete()
-            # All of it was read, so whatever is not among what could not be read is gone.
-            unread = self.unread.get(resource.name, set())
-            SetAside.objects.filter(**mine).exclude(key__in=unread).delete()
-        else:
-            self._cover(gaps, step, bookmark, at)
-        complete_to = max(step.complete_to, bookmark.complete_to) if bookmark else step.complete_to
-        changes: dict[str, Any] = {
-            "complete_to": complete_to,
-            "whole_reads": (bookmark.whole_reads if bookmark else 0) + int(last.whole),
-        }
-        if last.whole:
-            changes["version"] = self.version
-        Bookmark.objects.update_or_create(**mine, defaults=changes)
-
-    def _cover(
-        self, gaps: QuerySet[Gap], step: SyncStep, bookmark: Bookmark | None, at: datetime
-    ) -> None:
-        """Close the gaps that this reading covers, and note the one that it leaves."""
-        assert step.since is not None
-        before = bookmark.complete_to if bookmark else None
-        if before is None or before < step.since:
-            Gap.objects.create(
-                account=self.account,
-                resource=step.resource,
-                since=before,
-                until=step.since,
-                found_at=at,
-            )
-        gaps.filter(since__gte=step.since).delete()
-        # Of one that began earlier, the part before this reading is still open.
-        gaps.filter(until__gt=step.since).update(until=step.since)
-
-    def _set_aside(self, resource: str, rejected: list[Rejected], refs: list[str]) -> None:
-        """Keep what could not be read, and forget what can be read now."""
-        latest = {each.key: each for each in rejected}
-        mine = SetAside.objects.filter(account=self.account, resource=resource)
-        if resource not in self.aside:
-            self.aside[resource] = set(mine.values_list("key", flat=True))
-        readable = self.aside[resource] & set(refs) - set(latest)
-        if readable:
-            mine.filter(key__in=readable).delete()
-            self.aside[resource] -= readable
-        if not rejected:
-            return
-        self.aside[resource] |= set(latest)
-        self.unread.setdefault(resource, set()).update(latest)
-        SetAside.objects.bulk_create(
-            [
-                SetAside(
-                    account=self.account,
-                    resource=resource,
-                    key=key,
-                    reason=each.reason,
-                    path=each.path[:200],
-                    masked=each.masked,
-                )
-                for key, each in sorted(latest.items())
-            ],
-            update_conflicts=True,
-            unique_fields=["account", "resource", "key"],
-            update_fields=["reason", "path", "masked"],
-        )
+            self.aside.end_whole(resource.name)
+        cover(self.account, step, whole=last.whole, version=self.version, at=at)
 
     def _save_if_wanted(self, step: SyncStep) -> None:
         """Save a step's figures, or raise Stopped: the question costs no query of its own."""

@@ -5,28 +5,21 @@ door. A call that changes something is never repeated here: some providers have 
 and some change state on GET. Redirects are not followed, so a credential goes to no other host.
 No body, credential, address or query string enters a message or a log line.
 
-One deadline holds over a whole exchange, a drip of headers included, and a name is looked up
-here: an address of this machine or of a private network is connected to only where it was allowed
-by name (OWASP ASVS 5, 1.3.6).
+Its connections, with their deadline and their look-up of names, stand in `network`.
 """
 
-import ipaddress
 import logging
 import random
 import re
-import socket
-import ssl
 import threading
-import time
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-import httpcore2
 import httpx2
 import msgspec
 import tenacity
@@ -42,6 +35,7 @@ from providers.base.errors import (
     Unreachable,
     Unreadable,
 )
+from providers.base.network import Network, Transport
 
 T = TypeVar("T")
 
@@ -134,9 +128,9 @@ class Door:
         # When the next request may begin: by our own rate, and by what the provider asked for.
         self._next_slot = self._not_before = 0.0
         self._closed = threading.Event()
-        self._network = _Network(self._base)
+        self._network = Network(self._base)
         self._client = httpx2.Client(
-            transport=_Transport(self._network),
+            transport=Transport(self._network),
             headers={**headers, "Accept": "application/json", "Accept-Encoding": "gzip"},
             timeout=httpx2.Timeout(
                 connect=self.limits.connect, read=self.limits.read, write=10, pool=60
@@ -326,105 +320,6 @@ class Door:
         with self._turn:
             self._not_before = max(self._not_before, self._clock.monotonic() + seconds)
         return seconds
-
-
-class _Network(httpcore2.NetworkBackend):
-    """Connections of one door: to the host that was allowed, and under one deadline a call."""
-
-    def __init__(self, base: str) -> None:
-        self._backend = httpcore2.SyncBackend()
-        host = urlsplit(base).hostname or ""
-        # Loopback and private networks only where the allowed address names them itself.
-        self._named = host == "localhost" or _address(host) is not None
-        self._until = threading.local()
-
-    def allow(self, seconds: float) -> None:
-        """Begin a call: from now on this thread's reads and writes end after some seconds."""
-        self._until.at = time.monotonic() + seconds
-
-    def rest(self, timeout: float | None) -> float:
-        rest = max(float(self._until.at) - time.monotonic(), 0.001)
-        return rest if timeout is None else min(timeout, rest)
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.NetworkStream:
-        # Looked up once, and connected to as looked up: a name cannot change in between.
-        stream = self._backend.connect_tcp(
-            host if self._named else _public(host),
-            port,
-            timeout=self.rest(timeout),
-            socket_options=socket_options,
-        )
-        return _Stream(stream, self)
-
-
-class _Stream(httpcore2.NetworkStream):
-    """A connection whose reads and writes keep the deadline of the call they belong to."""
-
-    def __init__(self, stream: httpcore2.NetworkStream, network: _Network) -> None:
-        self._stream, self._network = stream, network
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._network.rest(timeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._network.rest(timeout))
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore2.NetworkStream:
-        rest = self._network.rest(timeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, rest), self._network)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-class _Transport(httpx2.HTTPTransport):
-    """The library's own transport over our connections."""
-
-    def __init__(self, network: _Network) -> None:
-        super().__init__(trust_env=False)
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=httpx2.create_ssl_context(trust_env=False),
-            max_connections=100,
-            max_keepalive_connections=20,
-            keepalive_expiry=5,
-            network_backend=network,
-        )
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
-
-
-def _public(host: str) -> str:
-    """The address of a name, which must not lead into this machine or a private network."""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
-        raise httpcore2.ConnectError("The name cannot be looked up.") from None
-    for *_, place in found:
-        address = _address(str(place[0]).partition("%")[0])
-        mapped = getattr(address, "ipv4_mapped", None) or address
-        if mapped is not None and mapped.is_global and not mapped.is_multicast:
-            return str(place[0])
-    raise httpcore2.ConnectError("The name leads to no public address.")
 
 
 class _Cut(Exception):

@@ -259,7 +259,6 @@ def _receipt(payload: payloads.Receipt, currency: str) -> ReceiptRecord:
         "software": payload.pos_software_version_number,
         "scheme_id": payload.card_scheme.id if payload.card_scheme else None,
         "transaction_type_id": payload.transaction_type.id if payload.transaction_type else None,
-        "pan": _pan(payload.pan),
         "expiry": payload.card_expiration,
         "amount": _amount(payload.amount_authorized, currency),
         "amount_other": _amount(payload.amount_other, currency),
@@ -289,9 +288,11 @@ def _receipt(payload: payloads.Receipt, currency: str) -> ReceiptRecord:
         "save": payload.save_receipt_message,
     }
     printed = {name: text for name, text in fields.items() if text}
-    # No short text holds a card number.
+    # No short text holds a card number; what is always long follows below, each in its own way.
     if printed and max(map(len, printed.values())) >= FEWEST_DIGITS:
         printed = {name: _printed(text) for name, text in printed.items()}
+    if pan := _pan(payload.pan):
+        printed["pan"] = pan
     if payload.tid:
         printed["tid"] = payload.tid
     if number := _strip(merchant.id):

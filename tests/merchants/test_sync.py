@@ -362,6 +362,33 @@ class TestFaults:
         run_sync(account.pk, Ask(deep=True), limits=QUICK)
         assert ledger_of(account) == nearpay.sandbox.ledger()
 
+    def test_a_list_that_never_stands_still_is_read_wholly_again(
+        self, play: Any, merchant: Any
+    ) -> None:
+        nearpay = play(transactions=2500)
+        nearpay.sandbox.switches["limit"] = "50"
+        world = nearpay.sandbox.world
+
+        def remove(request: Any) -> None:
+            """Take the newest rows away while the walk is in the middle, so others move up."""
+            if request.path.endswith("/transactions") and request.query.get("page") == "12":
+                world.removed |= set(list(world.shown(NOON))[-60:])
+
+        nearpay.server.on_request = remove
+        account = nearpay.connect(merchant)
+        run = run_sync(account.pk, limits=QUICK)
+        assert (run.state, step(run).since) == (SyncRun.State.DONE, None)
+        bookmark = Bookmark.objects.get(account=account, resource="transactions")
+        assert (bookmark.whole_reads, bookmark.complete_to) == (0, NOON)
+        assert not Gap.objects.filter(account=account).exists()
+        nearpay.server.on_request = None
+        again = run_sync(account.pk, Ask(deep=True), limits=QUICK)
+        assert step(again).since is None
+        bookmark.refresh_from_db()
+        assert bookmark.whole_reads == 1
+        truth = nearpay.sandbox.ledger()
+        assert truth.items() <= ledger_of(account).items()
+
     @pytest.mark.parametrize(
         ("fault", "why"), [("missing", "missing"), ("bad_money", "amount"), ("nul", "NUL")]
     )

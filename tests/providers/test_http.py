@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpcore2
 import pytest
 
 from providers.base.errors import (
@@ -199,6 +200,26 @@ class TestFailing:
         door = Door(f"https://{host}", hosts=frozenset({host}), headers={}, limits=Limits(tries=1))
         with pytest.raises(Unreachable, match="nothing was sent"):
             door.read("/x", decode=bytes)
+
+    def test_every_public_address_of_a_name_is_tried_and_no_other(
+        self, open_door: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A machine without IPv6 is given such addresses too."""
+        places = ["2606:4700::1", "10.0.0.8", "::ffff:127.0.0.1", "93.184.215.14"]
+        found = [(2, 1, 6, "", (place, 443)) for place in places]
+        tried: list[str] = []
+
+        def refuse(self: Any, host: str, *_: Any, **__: Any) -> None:
+            tried.append(host)
+            raise httpcore2.ConnectError("refused")
+
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", refuse)
+        host = "api.provider.test"
+        door = Door(f"https://{host}", hosts=frozenset({host}), headers={}, limits=Limits(tries=1))
+        with pytest.raises(Unreachable, match="nothing was sent"):
+            door.read("/x", decode=bytes)
+        assert tried == ["2606:4700::1", "93.184.215.14"]
 
     def test_tries_six_times_with_growing_pauses(self, open_door: Any) -> None:
         door, echo, clock = open_door(error=1.0)
