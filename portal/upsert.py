@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
+import msgspec
 from django.db import connection
 from psycopg import sql
 
@@ -27,15 +28,16 @@ def _types(table: str) -> dict[str, str]:
 def hashes(table: str, account_id: int, refs: Sequence[str]) -> dict[str, bytes]:
     """The content hashes of those of an account's rows that are stored, by ref.
 
-    One array instead of a thousand parameters: that alone halves the time it takes.
+    One text instead of a thousand parameters: that alone halves the time it takes.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL(
-                "select ref, content_hash from {} where account_id = %s and ref = any(%s)"
+                "select ref, content_hash from {} where account_id = %s"
+                " and ref = any(array(select json_array_elements_text(%s::json)))"
                 " and content_hash is not null"
             ).format(sql.Identifier(table)),
-            [account_id, list(refs)],
+            [account_id, msgspec.json.encode(refs).decode()],
         )
         return {ref: bytes(digest) for ref, digest in cursor.fetchall()}
 

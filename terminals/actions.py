@@ -212,12 +212,8 @@ def note_seen(seen: Mapping[int, datetime]) -> None:
         )
 
 
-def note_devices(met: Iterable[tuple[int, int, datetime]]) -> None:
-    """A device is of the terminal on which it took its latest payment: (device, terminal, when)."""
-    latest: dict[int, tuple[datetime, int]] = {}
-    for device, terminal, at in met:
-        if device not in latest or latest[device][0] < at:
-            latest[device] = (at, terminal)
+def note_devices(latest: Mapping[int, tuple[datetime, int]]) -> None:
+    """A device is of the terminal on which it took its latest payment: when, and on which."""
     if not latest:
         return
     pks = sorted(latest)

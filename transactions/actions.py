@@ -82,20 +82,11 @@ def store_transactions(account: ProviderAccount, records: Records, at: datetime)
         keep=("merchant_id", "learned_at"),
         # What only some of a provider's answers say.
         fill=("network", "terminal_id", "device_id"),
-        returning=("id", "ref", "terminal_id", "device_id", "occurred_at"),
+        returning=("id", "ref"),
     )
-    changed = [ref for _, ref, *_, new in written if not new]
-    _store_receipts(account, {ref: pk for pk, ref, *_ in written}, changed, latest)
-    seen: dict[int, datetime] = {}
-    for _, _, terminal, _, occurred_at, _ in written:
-        if terminal is not None and (terminal not in seen or seen[terminal] < occurred_at):
-            seen[terminal] = occurred_at
-    note_seen(seen)
-    note_devices(
-        (device, terminal, at_)
-        for _, _, terminal, device, at_, _ in written
-        if device is not None and terminal is not None
-    )
+    changed = [ref for _, ref, new in written if not new]
+    _store_receipts(account, {ref: pk for pk, ref, _ in written}, changed, latest)
+    _note_seen(account, [latest[ref][1].record for _, ref, _ in written])
     inserted = sum(new for *_, new in written)
     return Stored(inserted, len(written) - inserted)
 
@@ -135,6 +126,24 @@ def _rows(
             )
         )  # fmt: skip
     return rows
+
+
+def _note_seen(account: ProviderAccount, written: list[TransactionRecord]) -> None:
+    """Remember of each terminal when it last took a payment, and on which device."""
+    terminals, devices = account.known["terminals"], account.known["devices"]
+    seen: dict[int, datetime] = {}
+    used: dict[int, tuple[datetime, int]] = {}
+    for record in written:
+        if record.terminal is None:
+            continue
+        terminal, at = terminals[record.terminal.tid], record.occurred_at
+        if terminal not in seen or seen[terminal] < at:
+            seen[terminal] = at
+        device = devices[record.device.ref] if record.device else None
+        if device is not None and (device not in used or used[device][0] < at):
+            used[device] = (at, terminal)
+    note_seen(seen)
+    note_devices(used)
 
 
 def _store_receipts(
