@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -129,7 +130,10 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 
 def not_right(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """A request that Django itself refuses; the page uses nothing of it."""
+    """A request that cannot be read, by a view's word or Django's own."""
     if request.path.startswith("/api/"):
         return answer_of(400, "The request cannot be read.")
-    return HttpResponse("400", status=400, content_type="text/plain")
+    if isinstance(exception, BadRequest):
+        return render(request, "400.html", status=400)
+    # What Django refuses, an unknown host for one, is not built a page from.
+    return HttpResponse("The request cannot be read.", status=400, content_type="text/plain")

@@ -1,18 +1,17 @@
 """Terminals, and who holds them."""
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
 from merchants.queries import branches_for, member_of
 from portal import htmx, keyset
-from portal.api import scope
+from portal.lists import listed
 from terminals import queries
 from terminals.filters import TerminalFilter
 from terminals.models import Terminal
 
-PAGE = 50
 ORDER = keyset.Keys("tid", descending=False)
 
 
@@ -22,14 +21,8 @@ def list_(request: HttpRequest) -> HttpResponse:
     """The fleet, by terminal id."""
     member = member_of(request)
     chosen = TerminalFilter(request.GET, queries.terminals_for(member))
-    try:
-        page = keyset.cut(
-            chosen.qs, ORDER, size=PAGE, cursor=request.GET.get("cursor"), scope=scope(request)
-        )
-    except keyset.InvalidCursor as problem:
-        return HttpResponseBadRequest(str(problem))
     context = {
-        "page": page,
+        "page": listed(request, chosen, ORDER),
         "filter": chosen,
         "branches": branches_for(member).order_by("name", "pk"),
     }

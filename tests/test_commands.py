@@ -117,6 +117,13 @@ class TestRefusals:
         assert not Membership.objects.exists()
         assert not ProviderAccount.objects.exists()
 
+    @pytest.mark.parametrize("keys", ["short", "x" * 32 + ",short", "x" * 32 + ",", ""])
+    def test_a_weak_key_starts_nothing(self, keys: str) -> None:
+        done = manage("sync", ENCRYPTION_KEYS=keys)
+        assert done.returncode != 0
+        assert "ENCRYPTION_KEYS" in done.stderr
+        assert "short" not in done.stderr
+
     def test_a_failed_sync_ends_with_1_and_says_what(self, play: Any) -> None:
         nearpay = play()
         account = nearpay.connect(Merchant.objects.create(slug="acme", name="Acme"))

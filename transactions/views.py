@@ -1,21 +1,20 @@
 """Transactions, and one with its receipts."""
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
 from merchants.queries import branches_for, freshness_of, member_of
 from portal import htmx, keyset
-from portal.api import scope
+from portal.lists import listed
 from providers.base.registry import words
 from transactions import queries
 from transactions.filters import TransactionFilter
 from transactions.models import Kind, Scheme, Status, Transaction
 from transactions.receipts import unpack
 
-PAGE = 50
 ORDER = keyset.Keys("occurred_at")
 
 
@@ -25,14 +24,8 @@ def list_(request: HttpRequest) -> HttpResponse:
     """Transactions, newest first, narrowed by what stands in the address."""
     member = member_of(request)
     chosen = TransactionFilter(request.GET, queries.transactions_for(member))
-    try:
-        page = keyset.cut(
-            chosen.qs, ORDER, size=PAGE, cursor=request.GET.get("cursor"), scope=scope(request)
-        )
-    except keyset.InvalidCursor as problem:
-        return HttpResponseBadRequest(str(problem))
     context = {
-        "page": page, "filter": chosen, "freshness": freshness_of(member),
+        "page": listed(request, chosen, ORDER), "filter": chosen, "freshness": freshness_of(member),
         "branches": branches_for(member).order_by("name", "pk"), "kinds": Kind.choices,
         "statuses": Status.choices, "schemes": Scheme.choices,
     }  # fmt: skip
