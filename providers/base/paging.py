@@ -37,6 +37,8 @@ PROBES = (0.07, 0.19, 0.31, 0.46, 0.58, 0.71, 0.83, 1.0)
 MOST_CIRCLES = 3
 # How often one page is asked for before it is believed that it brings nothing new.
 MOST_ASKED = 4
+# Empty pages, each asked for twice, that end a list though its total says that it goes on.
+MOST_EMPTY = 4
 MOST_PASSES = 3
 MOST_PAGES = 1_000_000
 
@@ -204,7 +206,7 @@ class _Walk:
             if not page.items:
                 empty += 1
                 # Some providers count rows where they should count pages, and end like this too.
-                if self._ends(page) or self.total is None or empty > 1:
+                if self._ends(page) or self.total is None or empty >= MOST_EMPTY:
                     return
                 continue
             # The list goes on behind a page that stayed empty: its rows are missing.
@@ -260,12 +262,15 @@ class _Walk:
     def _last(self, known: int) -> int:
         """The last page that has rows, at least `known`; the total is not always one of pages."""
         total = min(self.total or known, MOST_PAGES)
-        if total <= known or self._get(total).items:
+        if total <= known or self._has_rows(total):
             return max(total, known)
         while total - known > 1:
             middle = (known + total) // 2
-            known, total = (middle, total) if self._get(middle).items else (known, middle)
+            known, total = (middle, total) if self._has_rows(middle) else (known, middle)
         return known
+
+    def _has_rows(self, number: int) -> bool:
+        return bool(self._get(number).items or self._get(number).items)
 
     def _ahead(self, numbers: Iterator[int]) -> Iterator[Page]:
         """Fetch pages in order, some at once."""

@@ -245,6 +245,19 @@ class TestWhatCannotBeTold:
             list(walk(once, since=None, fetchers=1))
 
     @pytest.mark.parametrize("order", ["newest", "oldest"])
+    def test_some_empty_pages_in_a_row_are_not_the_end_either(self, order: str) -> None:
+        """Asked for again they stay empty, so the rows behind them show that some are missing."""
+        provider = Provider([row(i, i) for i in range(300)], order=order)
+        fetch = provider.fetch
+
+        def holes(number: int) -> Page:
+            page = fetch(number)
+            return Page(number, [] if number in (7, 8, 9) else page.items, page.total, page.at)
+
+        with pytest.raises(Unreadable):
+            list(walk(holes, since=None, fetchers=1))
+
+    @pytest.mark.parametrize("order", ["newest", "oldest"])
     def test_a_total_that_counts_rows_costs_a_few_calls(self, order: str) -> None:
         provider = Provider([row(i, i) for i in range(300)], order=order)
         fetch = provider.fetch
