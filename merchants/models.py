@@ -172,6 +172,8 @@ class ProviderAccount(models.Model):
                 condition=Q(fingerprint__isnull=False),
                 name="a_merchant_connects_credentials_once",
             ),
+            # What its rows refer to, so that none of them can be of another merchant.
+            models.UniqueConstraint(fields=["id", "merchant"], name="account_is_of_one_merchant"),
             models.CheckConstraint(
                 condition=Q(state="REMOVED") ^ Q(credentials__isnull=False),
                 name="only_a_removed_account_has_no_credentials",

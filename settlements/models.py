@@ -14,8 +14,9 @@ SCHEME_LABELS = dict(Scheme.choices)
 class Reconciliation(models.Model):
     """One close of one terminal. Amounts are minor units of `currency`; `total_minor` is net."""
 
-    merchant = models.ForeignKey(Merchant, models.PROTECT)
-    account = models.ForeignKey(ProviderAccount, models.PROTECT)
+    # The database checks both as one: a row's merchant is its account's.
+    merchant = models.ForeignKey(Merchant, models.PROTECT, db_constraint=False)
+    account = models.ForeignKey(ProviderAccount, models.PROTECT, db_constraint=False)
     branch = models.ForeignKey(Branch, models.PROTECT, null=True)
     terminal = models.ForeignKey(Terminal, models.PROTECT, null=True)
     ref = models.CharField(max_length=200)

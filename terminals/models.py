@@ -10,8 +10,9 @@ from merchants.models import Branch, Merchant, ProviderAccount
 class TerminalUser(models.Model):
     """A person whom a provider lets use a terminal. They do not sign in here."""
 
-    merchant = models.ForeignKey(Merchant, models.PROTECT)
-    account = models.ForeignKey(ProviderAccount, models.PROTECT)
+    # The database checks both as one: a row's merchant is its account's.
+    merchant = models.ForeignKey(Merchant, models.PROTECT, db_constraint=False)
+    account = models.ForeignKey(ProviderAccount, models.PROTECT, db_constraint=False)
     ref = models.CharField(max_length=200)
     name = models.CharField(max_length=200)
     mobile = models.CharField(max_length=200, null=True)
@@ -33,8 +34,9 @@ class TerminalUser(models.Model):
 class Terminal(models.Model):
     """What takes payments. One seen first in a transaction has no `ref` until it is listed."""
 
-    merchant = models.ForeignKey(Merchant, models.PROTECT)
-    account = models.ForeignKey(ProviderAccount, models.PROTECT)
+    # The database checks both as one: a row's merchant is its account's.
+    merchant = models.ForeignKey(Merchant, models.PROTECT, db_constraint=False)
+    account = models.ForeignKey(ProviderAccount, models.PROTECT, db_constraint=False)
     branch = models.ForeignKey(Branch, models.PROTECT, null=True, related_name="terminals")
     ref = models.CharField(max_length=200, null=True)
     tid = models.CharField(max_length=200)
@@ -73,8 +75,9 @@ class Terminal(models.Model):
 class Device(models.Model):
     """The phone or reader on which a terminal ran when it was last seen."""
 
-    merchant = models.ForeignKey(Merchant, models.PROTECT)
-    account = models.ForeignKey(ProviderAccount, models.PROTECT)
+    # The database checks both as one: a row's merchant is its account's.
+    merchant = models.ForeignKey(Merchant, models.PROTECT, db_constraint=False)
+    account = models.ForeignKey(ProviderAccount, models.PROTECT, db_constraint=False)
     ref = models.CharField(max_length=200)
     kind = models.CharField(max_length=200, null=True)
     status = models.CharField(max_length=200, null=True)

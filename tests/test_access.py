@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -15,7 +16,7 @@ from merchants.models import Membership, ProviderAccount, SyncRun
 from merchants.sync import run_sync
 from providers.nearpay.sandbox import DEMO_KEY, OTHER_KEY
 from settlements.models import Reconciliation
-from terminals.models import Terminal, TerminalUser
+from terminals.models import Device, Terminal, TerminalUser
 from tests.conftest import QUICK, Played
 from transactions.models import Session, Transaction
 
@@ -306,3 +307,15 @@ class TestRoles:
         hidden = Transaction.objects.filter(branch=foreign).order_by("pk")[0]
         assert caller.pages.get(f"/transactions/{hidden.pk}/").status_code == 404
         assert foreign.name not in caller.pages.get("/transactions/").content.decode()
+
+
+@pytest.mark.parametrize(
+    "model", [Terminal, TerminalUser, Device, Transaction, Session, Reconciliation]
+)
+def test_the_database_holds_a_row_to_the_merchant_of_its_account(worlds: Any, model: Any) -> None:
+    """Whatever code does: rows are told apart by merchant, and read by account."""
+    mine = worlds["alice"].merchant
+    row = model.objects.filter(account__merchant=mine)[:1]
+    assert row
+    with pytest.raises(IntegrityError), transaction.atomic():
+        model.objects.filter(pk=row[0].pk).update(merchant=worlds["mallory"].merchant)

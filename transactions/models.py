@@ -60,8 +60,11 @@ class Transaction(models.Model):
     `business_day` is the branch's day, computed from its zone and cut-off when the row is stored.
     """
 
-    merchant = models.ForeignKey(Merchant, models.PROTECT, db_index=False)
-    account = models.ForeignKey(ProviderAccount, models.PROTECT, db_index=False)
+    # The database checks both as one: a row's merchant is its account's.
+    merchant = models.ForeignKey(Merchant, models.PROTECT, db_index=False, db_constraint=False)
+    account = models.ForeignKey(
+        ProviderAccount, models.PROTECT, db_index=False, db_constraint=False
+    )
     branch = models.ForeignKey(Branch, models.PROTECT, null=True, db_index=False)
     terminal = models.ForeignKey(Terminal, models.PROTECT, null=True, db_index=False)
     terminal_user = models.ForeignKey(TerminalUser, models.PROTECT, null=True, db_index=False)
@@ -184,8 +187,9 @@ class Receipt(models.Model):
 class Session(models.Model):
     """A payment session that was opened for a terminal."""
 
-    merchant = models.ForeignKey(Merchant, models.PROTECT)
-    account = models.ForeignKey(ProviderAccount, models.PROTECT)
+    # The database checks both as one: a row's merchant is its account's.
+    merchant = models.ForeignKey(Merchant, models.PROTECT, db_constraint=False)
+    account = models.ForeignKey(ProviderAccount, models.PROTECT, db_constraint=False)
     branch = models.ForeignKey(Branch, models.PROTECT, null=True)
     terminal = models.ForeignKey(Terminal, models.PROTECT, null=True)
     ref = models.CharField(max_length=200)
