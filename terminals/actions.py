@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+import msgspec
 from django.db import connection, transaction
 from django.db.models import Q
 
 from merchants.actions.branches import ensure_branches
 from merchants.actions.resource import Stored
 from merchants.models import ProviderAccount
-from portal.upsert import upsert
+from portal.upsert import pks, upsert
 from providers.base.reading import Item
 from providers.base.records import DeviceRecord, TerminalRecord, TerminalUserRecord
-from terminals.models import Device, Terminal, TerminalUser
+from terminals.models import Terminal, TerminalUser
 
 UNNAMED = "Unnamed person"
 COLUMNS = (
@@ -175,26 +176,28 @@ def ensure_devices(
     """The pks of devices by ref; missing ones are made, and `note_devices` says where they are."""
     latest = {record.ref: (record, terminal) for record, terminal in met}
     found: dict[str, int] = account.known["devices"]
-    missing = set(latest) - set(found)
-    own = Device.objects.filter(account=account, ref__in=missing)
+    missing = [ref for ref in latest if ref not in found]
     if missing:
-        found.update(own.values_list("ref", "pk"))
-    if missing - set(found):
-        Device.objects.bulk_create(
-            [
-                Device(
-                    merchant_id=account.merchant_id,
-                    account=account,
-                    ref=ref,
-                    kind=latest[ref][0].kind,
-                    status=latest[ref][0].status,
-                    terminal_id=latest[ref][1],
-                )
-                for ref in sorted(missing - set(found))
-            ],
-            ignore_conflicts=True,
+        found.update(pks("terminals_device", account.pk, missing))
+    new = [
+        {"ref": ref, "kind": device.kind, "status": device.status, "terminal": terminal}
+        for ref, (device, terminal) in sorted(latest.items())
+        if ref not in found
+    ]
+    if not new:
+        return found
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into terminals_device (account_id, merchant_id, ref, kind, status, terminal_id)"
+            " select %s, %s, d.* from json_to_recordset(%s::json)"
+            " as d (ref text, kind text, status text, terminal bigint)"
+            " on conflict (account_id, ref) do nothing returning ref, id",
+            [account.pk, account.merchant_id, msgspec.json.encode(new).decode()],
         )
-        found.update(own.values_list("ref", "pk"))
+        found.update(cursor.fetchall())
+    # Another run, of this account's sessions for one, may have made some meanwhile.
+    if late := [ref for ref in missing if ref not in found]:
+        found.update(pks("terminals_device", account.pk, late))
     return found
 
 
