@@ -45,6 +45,8 @@ class Prepared:
     """A transaction with its receipts packed, made while the database stores another batch."""
 
     record: TransactionRecord
+    # The columns from `kind` to `occurred_at`, which need no look-up.
+    plain: tuple[Any, ...]
     # Reference, kind and packed fields of each receipt.
     receipts: tuple[tuple[str, str, bytes], ...]
 
@@ -55,8 +57,15 @@ Records = Sequence[tuple[Item, Prepared]]
 def prepare(record: TransactionRecord, provider: str) -> Prepared:
     """Pack a record's receipts against the provider's example."""
     example = providers()[provider].receipt_example
-    packed = ((r.ref, r.kind, receipts.pack(r.fields, example)) for r in record.receipts)
-    return Prepared(record, tuple(packed))
+    r = record
+    plain = (
+        r.kind, r.status, r.provider_status, r.amount.minor, r.authorised_minor, r.captured_minor,
+        r.refunded_minor, r.refunded, r.amount.currency, r.scheme, r.pan_last4, r.rrn, r.stan,
+        r.approval_code, r.action_code, r.aid, r.entry_mode, r.verification, r.reference,
+        r.network, r.reconciled, r.occurred_at,
+    )  # fmt: skip
+    packed = ((each.ref, each.kind, receipts.pack(each.fields, example)) for each in r.receipts)
+    return Prepared(record, plain, tuple(packed))
 
 
 def prepare_all(reading: Reading[TransactionRecord], provider: str) -> Reading[Prepared]:
@@ -73,7 +82,7 @@ def store_transactions(account: ProviderAccount, records: Records, at: datetime)
     provider lists it.
     """
     latest = {made.record.ref: (item, made) for item, made in records}
-    rows = _rows(account, [made.record for _, made in latest.values()], latest, at)
+    rows = _rows(account, latest, at)
     written = upsert(
         "transactions_transaction",
         COLUMNS,
@@ -92,15 +101,13 @@ def store_transactions(account: ProviderAccount, records: Records, at: datetime)
 
 
 def _rows(
-    account: ProviderAccount,
-    records: list[TransactionRecord],
-    latest: dict[str, tuple[Item, Prepared]],
-    at: datetime,
+    account: ProviderAccount, latest: dict[str, tuple[Item, Prepared]], at: datetime
 ) -> list[tuple[Any, ...]]:
+    records = [made.record for _, made in latest.values()]
     branches = ensure_branches(account, [r.branch for r in records if r.branch])
     fallback = Branch(zone=providers()[account.provider].default_zone)
     at_branch = {
-        r.terminal.tid: branches[r.branch.ref].pk if r.branch else None
+        r.terminal.tid: branches[r.branch.ref].id if r.branch else None
         for r in records
         if r.terminal
     }
@@ -111,18 +118,16 @@ def _rows(
     ]
     devices = ensure_devices(account, met)
     rows = []
-    for r in records:
+    for item, made in latest.values():
+        r = made.record
         branch = branches[r.branch.ref] if r.branch else fallback
         rows.append(
             (
-                account.pk, r.ref, account.merchant_id, branch.pk,
+                account.id, r.ref, account.merchant_id, branch.id,
                 terminals[r.terminal.tid] if r.terminal else None,
                 people[r.user.ref] if r.user else None, devices[r.device.ref] if r.device else None,
-                r.kind, r.status, r.provider_status, r.amount.minor, r.authorised_minor,
-                r.captured_minor, r.refunded_minor, r.refunded, r.amount.currency, r.scheme,
-                r.pan_last4, r.rrn, r.stan, r.approval_code, r.action_code, r.aid, r.entry_mode,
-                r.verification, r.reference, r.network, r.reconciled, r.occurred_at,
-                branch.business_day(r.occurred_at), latest[r.ref][0].digest, r.version_at, at, at,
+                *made.plain,
+                branch.business_day(r.occurred_at), item.digest, r.version_at, at, at,
             )
         )  # fmt: skip
     return rows

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx2
 import msgspec
@@ -216,14 +216,13 @@ class Door:
         self, method: str, path: str, *, query: dict[str, str] | None, body: object, changes: bool
     ) -> Answer:
         self._await_turn()
+        url = f"{self._base}{path}?{urlencode(query)}" if query else self._base + path
         content = None if body is None else msgspec.json.encode(body)
         headers = {} if body is None else {"Content-Type": "application/json"}
         deadline = self._clock.monotonic() + self.limits.total
         self._network.allow(self.limits.total)
         try:
-            with self._client.stream(
-                method, self._base + path, params=query, content=content, headers=headers
-            ) as response:
+            with self._client.stream(method, url, content=content, headers=headers) as response:
                 # What says enough by its status is judged before a body is waited for.
                 self._judge_status(response, changes=changes)
                 data = self._take(response, deadline)

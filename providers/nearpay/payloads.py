@@ -6,6 +6,7 @@ are the provider's own (`is_reconcilied`, `cardholader_verfication_result`).
 """
 
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
@@ -303,8 +304,17 @@ class _Pages(Struct):
     current: Number | None = None
 
 
-_frame = msgspec.json.Decoder(dict[str, Raw])
-_list = msgspec.json.Decoder(list[Raw])
+_members = msgspec.json.Decoder(dict[str, Raw])
+
+
+@cache
+def _frames(name: str) -> msgspec.json.Decoder[Any]:
+    """Opens an answer and cuts its list in one go: a page is a quarter of a megabyte."""
+    elements = ("elements", list[Raw], msgspec.field(name=name))
+    pages = ("pages", Raw, msgspec.field(default=Raw(b"null")))
+    return msgspec.json.Decoder(msgspec.defstruct("Opened", [elements, pages]))
+
+
 _pages = msgspec.json.Decoder(_Pages | int | None)
 
 
@@ -325,12 +335,12 @@ def frame(body: bytes, name: str, number: int) -> Frame:
     body = body.removeprefix(b"\xef\xbb\xbf")
     try:
         try:
-            parts = _frame.decode(body)
-            elements = _list.decode(parts[name])
+            opened = _frames(name).decode(body)
+            elements, said = opened.elements, opened.pages
         except (msgspec.MsgspecError, UnicodeDecodeError):
             # One text in one item may be at fault, which must not hide the others.
-            parts, elements = _taken_apart(body, name)
-        pages = _pages.decode(parts.get("pages", b"null"))
+            elements, said = _taken_apart(body, name)
+        pages = _pages.decode(said)
     except UNREADABLE:
         raise Unreadable(f"The answer is not a list of {name} as documented.", name) from None
     if isinstance(pages, int):
@@ -340,11 +350,10 @@ def frame(body: bytes, name: str, number: int) -> Frame:
     return Frame(elements, _whole(pages.total), _whole(pages.current))
 
 
-def _taken_apart(body: bytes, name: str) -> tuple[dict[str, Raw], list[Raw]]:
+def _taken_apart(body: bytes, name: str) -> tuple[list[Raw], bytes]:
     """Cut an answer by its brackets alone, without looking into its texts."""
     parts = members(body)
-    raw = {key: Raw(each) for key, each in parts.items()}
-    return raw, [Raw(element) for element in children(parts[name])]
+    return [Raw(element) for element in children(parts[name])], parts.get("pages", b"null")
 
 
 def _whole(value: Number | None) -> int | None:
@@ -357,7 +366,7 @@ def _whole(value: Number | None) -> int | None:
 def one(body: bytes, name: str, model: type[T]) -> T:
     """Read a single object, wrapped as `{name: {…}}` or bare; both were seen."""
     try:
-        inner = _frame.decode(body).get(name)
+        inner = _members.decode(body).get(name)
     except UNREADABLE:
         raise Unreadable(f"The answer is not a {name} as documented.", name) from None
     wrapped = inner is not None and bytes(inner).lstrip()[:1] == b"{"
