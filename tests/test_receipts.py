@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from providers.base.registry import providers
 from transactions.models import Receipt, ReceiptDictionary
@@ -34,3 +35,7 @@ def test_the_dictionary_is_one_row_and_stays() -> None:
     first = dictionary_of("nearpay")
     assert dictionary_of("nearpay").pk == first.pk
     assert bytes(first.example) == EXAMPLE
+    for change in (first.delete, lambda: ReceiptDictionary.objects.update(example=b"")):
+        with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
+            change()
+    assert bytes(dictionary_of("nearpay").example) == EXAMPLE
