@@ -147,8 +147,9 @@ class Servers:
         if not (self.cluster / "PG_VERSION").exists():
             self._initialise()
         log = FOLDER / "logs" / "postgres.log"
-        options = f"-h '' -k '{self.sockets}' -c timezone=UTC -c max_connections=60 -c shared_buffers=256MB"
-        options += " -c max_wal_size=2GB -c log_min_messages=warning -c log_statement=none"
+        options = f"-h '' -k '{self.sockets}' -c timezone=UTC -c max_connections=60"
+        options += " -c shared_buffers=256MB -c max_wal_size=2GB"
+        options += " -c log_min_messages=warning -c log_statement=none"
         words = ("start", "-w", "-t", "60", "-D", str(self.cluster), "-l", str(log), "-o", options)
         answer = self._pg("pg_ctl", *words)
         if answer.returncode:
