@@ -319,3 +319,16 @@ def test_the_database_holds_a_row_to_the_merchant_of_its_account(worlds: Any, mo
     assert row
     with pytest.raises(IntegrityError), transaction.atomic():
         model.objects.filter(pk=row[0].pk).update(merchant=worlds["mallory"].merchant)
+
+
+def test_the_database_holds_what_a_transaction_refers_to_to_its_merchant(worlds: Any) -> None:
+    mine = Transaction.objects.filter(account=worlds["own"])
+    theirs = Transaction.objects.filter(account=worlds["other"]).exclude(device=None)[0]
+    for name in ("branch", "terminal", "terminal_user", "device"):
+        other = getattr(theirs, f"{name}_id")
+        for wrong in (other, 10**15):
+            with pytest.raises(IntegrityError, match="another merchant"), transaction.atomic():
+                mine.filter(pk=mine[0].pk).update(**{f"{name}_id": wrong})
+        parent = type(getattr(theirs, name)).objects.filter(pk=other)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            parent._raw_delete(using="default")

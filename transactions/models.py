@@ -65,10 +65,20 @@ class Transaction(models.Model):
     account = models.ForeignKey(
         ProviderAccount, models.PROTECT, db_index=False, db_constraint=False
     )
-    branch = models.ForeignKey(Branch, models.PROTECT, null=True, db_index=False)
-    terminal = models.ForeignKey(Terminal, models.PROTECT, null=True, db_index=False)
-    terminal_user = models.ForeignKey(TerminalUser, models.PROTECT, null=True, db_index=False)
-    device = models.ForeignKey(Device, models.PROTECT, null=True, db_index=False)
+    # A trigger checks these for all rows of a statement at once, and that they are of the same
+    # merchant, which foreign keys cannot say.
+    branch = models.ForeignKey(
+        Branch, models.PROTECT, null=True, db_index=False, db_constraint=False
+    )
+    terminal = models.ForeignKey(
+        Terminal, models.PROTECT, null=True, db_index=False, db_constraint=False
+    )
+    terminal_user = models.ForeignKey(
+        TerminalUser, models.PROTECT, null=True, db_index=False, db_constraint=False
+    )
+    device = models.ForeignKey(
+        Device, models.PROTECT, null=True, db_index=False, db_constraint=False
+    )
     ref = models.CharField(max_length=200)
     kind = models.CharField(max_length=8, choices=Kind)
     status = models.CharField(max_length=10, choices=Status)
@@ -127,12 +137,13 @@ class Transaction(models.Model):
             ),
             models.Index("terminal_user", F("occurred_at").desc(), name="txn_by_terminal_user"),
             models.Index(fields=["merchant", "business_day"], name="txn_by_business_day"),
-            models.Index(fields=["rrn"], name="txn_by_rrn"),
-            models.Index(fields=["stan", "occurred_at"], name="txn_by_stan"),
+            # Behind the merchant, so that a look-up is as fast with many merchants as with one.
+            models.Index(fields=["merchant", "rrn"], name="txn_by_merchant_rrn"),
+            models.Index(fields=["merchant", "stan", "occurred_at"], name="txn_by_merchant_stan"),
             models.Index(
-                fields=["approval_code", "occurred_at"],
+                fields=["merchant", "approval_code", "occurred_at"],
                 condition=Q(approval_code__isnull=False),
-                name="txn_by_approval_code",
+                name="txn_by_merchant_approval",
             ),
             models.Index("merchant", "pan_last4", F("occurred_at").desc(), name="txn_by_last_four"),
             models.Index("merchant", "amount_minor", F("occurred_at").desc(), name="txn_by_amount"),
