@@ -20,13 +20,21 @@ class Aside:
         # Those that this run has set aside.
         self.met: dict[str, set[str]] = {}
 
+    def meets(self, resource: str, refs: list[str]) -> bool:
+        """Whether something that is set aside is among some items."""
+        return not self._known(resource).isdisjoint(refs)
+
+    def _known(self, resource: str) -> set[str]:
+        if resource not in self.known:
+            mine = SetAside.objects.filter(account=self.account, resource=resource)
+            self.known[resource] = set(mine.values_list("key", flat=True))
+        return self.known[resource]
+
     def note(self, resource: str, rejected: list[Rejected], refs: list[str]) -> None:
         """Keep what could not be read, and forget what can be read now."""
         latest = {each.key: each for each in rejected}
         mine = SetAside.objects.filter(account=self.account, resource=resource)
-        if resource not in self.known:
-            self.known[resource] = set(mine.values_list("key", flat=True))
-        readable = self.known[resource] & set(refs) - set(latest)
+        readable = self._known(resource) & set(refs) - set(latest)
         if readable:
             mine.filter(key__in=readable).delete()
             self.known[resource] -= readable

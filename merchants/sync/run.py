@@ -51,9 +51,11 @@ log = logging.getLogger(__name__)
 # Rows in one commit: 100 a commit is half as fast, 5,000 no faster, and this much is lost at most.
 ROWS_A_COMMIT = 1000
 SECONDS_A_COMMIT = 5
+# How long figures may wait where nothing else is to be written.
+SECONDS_A_FIGURE = 1
 # What the database, or its driver, says of a value that has got this far and is none of its.
 REFUSED_BY_DATABASE = (DataError, IntegrityError, OverflowError, ValueError)
-# What a commit that was undone has already added to a step, so it is read back before the next.
+# What a commit that is undone has already added to a step, so it is taken back before the next.
 FIGURES = ["fetched", "stored", "changed", "set_aside", "unchanged", "surprises"]
 
 Progress = Callable[[SyncStep], None]
@@ -163,6 +165,8 @@ class _Run:
     ) -> None:
         self.account, self.ask, self.todo, self.progress = account, ask, todo, progress
         self.aside = Aside(account)
+        # When a step's figures were last written; a run begins with writing them.
+        self.saved_at = timezone.now()
         plain = ask.only is None and ask.since is None
         self.deep = ask.deep or (plain and account.next_deep_at <= timezone.now())
         with transaction.atomic():
@@ -297,6 +301,11 @@ class _Run:
         """Store a batch, its figures and, with the last one, the bookmark: all or nothing."""
         at = timezone.now()
         reading = pending.reading.result()
+        before = {name: getattr(step, name) for name in FIGURES} | {"surprises": {**step.surprises}}
+        if last is None and self._changes_nothing(resource, pending, reading, at):
+            self._count(step, pending, reading, Stored(0, 0))
+            self.progress(step)
+            return
         try:
             with transaction.atomic():
                 if last is None:
@@ -305,7 +314,8 @@ class _Run:
                 self._note(resource, step, pending, reading, stored, last, at)
         except REFUSED_BY_DATABASE:
             self._forget()
-            step.refresh_from_db(fields=FIGURES)
+            for name, figure in before.items():
+                setattr(step, name, figure)
             with transaction.atomic():
                 stored = self._store_each(resource, reading, at)
                 self._note(resource, step, pending, reading, stored, last, at)
@@ -351,6 +361,26 @@ class _Run:
     ) -> None:
         """Keep a batch's figures beside its rows."""
         self.aside.note(resource.name, reading.rejected, pending.refs)
+        self._count(step, pending, reading, stored)
+        if last is not None:
+            self._finish_step(resource, step, last, at)
+        self._save_if_wanted(step)
+        self.saved_at = at
+        if (at - self.run.heartbeat_at).total_seconds() > HEARTBEAT_SECONDS:
+            self.run.heartbeat_at = at
+            self.run.save(update_fields=["heartbeat_at"])
+
+    def _changes_nothing(
+        self, resource: Resource, pending: "_Pending", reading: Reading[Any], at: datetime
+    ) -> bool:
+        """Whether a batch has only figures to keep, which then wait for up to a second."""
+        late = (at - self.saved_at).total_seconds() > SECONDS_A_FIGURE
+        news = reading.records or reading.rejected or self.aside.meets(resource.name, pending.refs)
+        return not (late or news)
+
+    def _count(
+        self, step: SyncStep, pending: "_Pending", reading: Reading[Any], stored: Stored
+    ) -> None:
         step.fetched += pending.items
         step.stored += stored.inserted
         step.changed += stored.changed
@@ -358,12 +388,6 @@ class _Run:
         step.unchanged += pending.items - len(reading.rejected) - stored.inserted - stored.changed
         for name, count in reading.surprises.items():
             step.surprises[name] = step.surprises.get(name, 0) + count
-        if last is not None:
-            self._finish_step(resource, step, last, at)
-        self._save_if_wanted(step)
-        if (at - self.run.heartbeat_at).total_seconds() > HEARTBEAT_SECONDS:
-            self.run.heartbeat_at = at
-            self.run.save(update_fields=["heartbeat_at"])
 
     def _finish_step(self, resource: Resource, step: SyncStep, last: Batch, at: datetime) -> None:
         step.state, step.finished_at = SyncStep.State.DONE, at
