@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -101,47 +102,33 @@ class Freshness:
 
 def freshness_of(member: Membership) -> list[Freshness]:
     """For each provider, up to when its transactions are all here: its least complete account."""
-    own = ProviderAccount.objects.filter(merchant=member.merchant_id)
-    own = own.exclude(state=ProviderAccount.State.REMOVED)
-    marks = (
-        Bookmark.objects.filter(account__in=own, resource=MAIN)
-        .values("account__provider")
-        .annotate(complete_to=Min("complete_to"), marked=Count("pk"))
-        .order_by()
-    )
-    complete = {row["account__provider"]: row for row in marks}
-    gaps = dict(
-        Gap.objects.filter(account__in=own, resource=MAIN)
-        .values_list("account__provider")
-        .annotate(found=Count("pk"))
-        .order_by()
-    )
-    accounts = (
-        own.values("provider")
-        .annotate(
-            accounts=Count("pk", distinct=True),
-            worst=Max("state"),
-        )
-        .order_by("provider")
-    )
+    mark = Bookmark.objects.filter(account=OuterRef("pk"), resource=MAIN).values("complete_to")
+    gaps = (
+        Gap.objects.filter(account=OuterRef("pk"), resource=MAIN)
+        .order_by().values("account").annotate(found=Count("pk")).values("found")
+    )  # fmt: skip
     # By the index of what runs, however long the history is.
-    running = set(
-        SyncRun.objects.filter(state=SyncRun.State.RUNNING, account__in=own).values_list(
-            "account__provider", flat=True
+    running = SyncRun.objects.filter(state=SyncRun.State.RUNNING, account=OuterRef("pk"))
+    accounts = (
+        ProviderAccount.objects.filter(merchant=member.merchant_id)
+        .exclude(state=ProviderAccount.State.REMOVED)
+        .annotate(
+            complete_to=Subquery(mark[:1]), gaps_found=Subquery(gaps[:1]), runs_now=Exists(running)
         )
-    )
+        .order_by("provider", "pk")
+    )  # fmt: skip
     found = []
-    for row in accounts:
-        mark = complete.get(row["provider"])
-        whole = mark is not None and mark["marked"] == row["accounts"]
+    for provider, group in groupby(accounts, key=lambda account: account.provider):
+        own = list(group)
+        marks = [account.complete_to for account in own]
         found.append(
             Freshness(
-                provider=row["provider"],
-                title=providers()[row["provider"]].title,
-                complete_to=mark["complete_to"] if mark and whole else None,
-                gaps=gaps.get(row["provider"], 0),
-                state=row["worst"],
-                running=row["provider"] in running,
+                provider=provider,
+                title=providers()[provider].title,
+                complete_to=min(marks) if None not in marks else None,
+                gaps=sum(account.gaps_found or 0 for account in own),
+                state=max(account.state for account in own),
+                running=any(account.runs_now for account in own),
             )
         )
     return found

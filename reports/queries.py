@@ -1,29 +1,98 @@
-"""Figures over several rooms, for a person."""
+"""Figures over several rooms, for a person. They come from roll-ups, whatever there is of rows."""
 
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import BooleanField, Case, Count, Exists, OuterRef, Q, Sum, Value, When
 
 from merchants.models import Branch, Membership
-from merchants.queries import branches_for
-from transactions.models import Kind, Status, Transaction
+from merchants.queries import branch_limit, branches_for
+from settlements.models import Reconciliation
+from terminals.models import Terminal
+from terminals.queries import terminals_for
+from transactions.models import DayTotal, DeclineTotal, HourTotal, Kind, Status, Transaction
 from transactions.queries import transactions_for
 
-SALES = Q(kind=Kind.PURCHASE, status=Status.APPROVED)
-REFUNDS = Q(kind=Kind.REFUND, status=Status.APPROVED)
+DAYS, MONTHS = 30, 12
+WEEK = timedelta(days=7)
+# A terminal that sold in these days and not for a day is said to be silent.
+SOLD_WITHIN, SILENT_FOR = timedelta(days=14), timedelta(hours=24)
+MOST_ATTENTION = 200
 
 
 @dataclass(frozen=True)
-class Today:
-    """One currency's business day so far. Amounts are minor units."""
+class Clock:
+    """Branches whose business day and hour are the same at a moment."""
 
-    currency: str
-    sales_minor: int
-    refunds_minor: int
-    purchases: int
-    declined: int
-    other: int
+    zone: str
+    day: date
+    hour: int
+    cut_off: int
+    # None stands for the rows that have no branch.
+    branches: tuple[int | None, ...]
+
+    def on(self, *days: date) -> Q:
+        """The rows of these branches and some business days."""
+        own = Q(branch__in=[pk for pk in self.branches if pk is not None])
+        if None in self.branches:
+            own |= Q(branch=None)
+        return own & Q(day__in=days)
+
+    @property
+    def hours(self) -> list[int]:
+        """The hours of a business day in its own order."""
+        return [(self.cut_off + each) % 24 for each in range(24)]
+
+    @property
+    def over(self) -> set[int]:
+        """Those of them that are over."""
+        return set(self.hours[: self.hours.index(self.hour)])
+
+
+def clocks_of(member: Membership, moment: datetime) -> tuple[list[Clock], dict[int, Branch]]:
+    """A person's branches by their present business day, most branches first; and by pk."""
+    groups: dict[tuple[str, Any], list[int | None]] = defaultdict(list)
+    branches = {branch.pk: branch for branch in branches_for(member).order_by("pk")}
+    for branch in branches.values():
+        groups[branch.zone, branch.cut_off].append(branch.pk)
+    first = max(groups, key=lambda key: len(groups[key]), default=None)
+    if first is not None and member.every_branch:
+        groups[first].append(None)
+    found = []
+    for (zone, cut_off), pks in groups.items():
+        local = moment.astimezone(ZoneInfo(zone))
+        day = Branch(zone=zone, cut_off=cut_off).business_day(moment)
+        found.append(Clock(zone, day, local.hour, cut_off.hour, tuple(pks)))
+    return sorted(found, key=lambda each: -len(each.branches)), branches
+
+
+def _either(conditions: Iterable[Q]) -> Q:
+    either = Q(pk__in=[])
+    for condition in conditions:
+        either |= condition
+    return either
+
+
+@dataclass
+class Totals:
+    """What some rows of one currency add up to. Amounts are minor units."""
+
+    sales: int = 0
+    sales_minor: int = 0
+    refunds: int = 0
+    refunds_minor: int = 0
+    declined: int = 0
+
+    def add(self, other: "Totals") -> None:
+        self.sales += other.sales
+        self.sales_minor += other.sales_minor
+        self.refunds += other.refunds
+        self.refunds_minor += other.refunds_minor
+        self.declined += other.declined
 
     @property
     def net_minor(self) -> int:
@@ -32,52 +101,243 @@ class Today:
     @property
     def approval_per_mille(self) -> int | None:
         """Approved of all answered purchases, in thousandths; None before the first."""
-        answered = self.purchases + self.declined
-        return None if not answered else round(1000 * self.purchases / answered)
-
-    @property
-    def approval(self) -> str:
-        """The same in per cent, with one decimal."""
-        share = self.approval_per_mille or 0
-        return f"{share // 10}.{share % 10}"
+        answered = self.sales + self.declined
+        return None if not answered else round(1000 * self.sales / answered)
 
 
-def of_today(member: Membership, now: datetime) -> QuerySet[Transaction]:
-    """The transactions of each branch's own business day."""
-    days: dict[tuple[str, time], list[int]] = {}
-    for branch in branches_for(member).only("pk", "zone", "cut_off"):
-        days.setdefault((branch.zone, branch.cut_off), []).append(branch.pk)
-    condition = Q(pk__in=[])
-    for (zone, cut_off), pks in days.items():
-        day = Branch(zone=zone, cut_off=cut_off).business_day(now)
-        condition |= Q(branch__in=pks, business_day=day)
-    return transactions_for(member).filter(condition)
+@dataclass(frozen=True)
+class Part:
+    """One cell of today's or last week's day."""
+
+    today: bool
+    provider: str
+    branch: int | None
+    scheme: str
+    currency: str
+    totals: Totals
 
 
-def today_by_currency(member: Membership, now: datetime) -> list[Today]:
-    """What was sold today, a row for each currency."""
+SUMS = ("sales", "sales_minor", "refunds", "refunds_minor", "declined")
+
+
+def parts(member: Membership, clocks: list[Clock]) -> list[Part]:
+    """The present business day, and the same weekday a week before, in their finest parts."""
+    days = _either(clock.on(clock.day, clock.day - WEEK) for clock in clocks)
+    present = {pk: clock.day for clock in clocks for pk in clock.branches}
     rows = (
-        of_today(member, now)
-        .select_related(None)
-        .order_by()
-        .values("currency")
-        .annotate(
-            sales=Sum("captured_minor", filter=SALES),
-            refunds=Sum("captured_minor", filter=REFUNDS),
-            purchases=Count("pk", filter=SALES),
-            declined=Count("pk", filter=Q(kind=Kind.PURCHASE, status=Status.DECLINED)),
-            other=Count("pk", filter=~Q(status__in=[Status.APPROVED, Status.DECLINED])),
-        )
-        .order_by("currency")
-    )
+        DayTotal.objects.filter(branch_limit(member), days, merchant=member.merchant_id)
+        .order_by().values_list("day", "account__provider", "branch", "scheme", "currency")
+        .annotate(**{f"total_{name}": Sum(name) for name in SUMS})
+    )  # fmt: skip
     return [
-        Today(
-            currency=row["currency"],
-            sales_minor=row["sales"] or 0,
-            refunds_minor=row["refunds"] or 0,
-            purchases=row["purchases"],
-            declined=row["declined"],
-            other=row["other"],
-        )
-        for row in rows
+        Part(day == present[branch], provider, branch, scheme, currency, Totals(*sums))
+        for day, provider, branch, scheme, currency, *sums in rows
     ]
+
+
+def added(found: Iterable[Part]) -> Totals:
+    whole = Totals()
+    for part in found:
+        whole.add(part.totals)
+    return whole
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of today's sales, and of the same weekday a week before; bars in thousandths."""
+
+    key: Any
+    totals: Totals
+    before: Totals
+    of_all: int
+    of_most: int
+    before_of_most: int
+
+
+def shares(found: list[Part], key: Callable[[Part], Any]) -> list[Share]:
+    """Today's sales by a key, the largest first; what sold only last week is listed too."""
+    now: dict[Any, Totals] = defaultdict(Totals)
+    before: dict[Any, Totals] = defaultdict(Totals)
+    for part in found:
+        (now if part.today else before)[key(part)].add(part.totals)
+    keys = sorted({*now, *before}, key=lambda each: (-now[each].sales_minor, str(each)))
+    whole = sum(each.sales_minor for each in now.values())
+    most = max((e.sales_minor for e in (*now.values(), *before.values())), default=0)
+    return [
+        Share(
+            each,
+            now[each],
+            before[each],
+            _per_mille(now[each].sales_minor, whole),
+            _per_mille(now[each].sales_minor, most),
+            _per_mille(before[each].sales_minor, most),
+        )
+        for each in keys
+    ]
+
+
+def _per_mille(part: int, whole: int) -> int:
+    return round(1000 * part / whole) if whole else 0
+
+
+@dataclass(frozen=True)
+class Hour:
+    """An hour's sales today, None where it is still to come, and a week before."""
+
+    hour: int
+    now_minor: int | None
+    before_minor: int
+
+
+@dataclass(frozen=True)
+class Day:
+    """The present business day hour by hour, beside the same weekday a week before."""
+
+    hours: list[Hour]
+    # What had been sold a week before by the same time.
+    before: Totals
+
+
+def by_hour(member: Membership, clocks: list[Clock], moment: datetime, currency: str) -> Day:
+    """The hours of the business day in its order, from the first to the last with a sale.
+
+    A week before is counted up to the same time: whole hours from the roll-up, and the rows of
+    the hour that is under way.
+    """
+    days = _either(clock.on(clock.day, clock.day - WEEK) for clock in clocks)
+    rows = (
+        HourTotal.objects.filter(branch_limit(member), days, merchant=member.merchant_id)
+        .filter(currency=currency).order_by().values_list("branch", "day", "hour")
+        .annotate(count=Sum("sales"), minor=Sum("sales_minor"), refused=Sum("declined"))
+    )  # fmt: skip
+    clock_of = {pk: clock for clock in clocks for pk in clock.branches}
+    now: dict[int, int] = defaultdict(int)
+    past: dict[int, int] = defaultdict(int)
+    before = Totals()
+    for branch, day, hour, count, minor, refused in rows:
+        clock = clock_of[branch]
+        if day == clock.day:
+            now[hour] += minor
+            continue
+        past[hour] += minor
+        if hour in clock.over:
+            before.add(Totals(sales=count, sales_minor=minor, declined=refused))
+    before.add(_of_the_open_hour(member, moment - WEEK, currency))
+    main = clocks[0]
+    reached = main.hours.index(main.hour)
+    hours = [
+        Hour(hour, now[hour] if place <= reached else None, past[hour])
+        for place, hour in enumerate(main.hours)
+    ]
+    busy = [place for place, each in enumerate(hours) if each.now_minor or each.before_minor]
+    return Day(hours[min(busy) : max(*busy, reached) + 1] if busy else [], before)
+
+
+def _of_the_open_hour(member: Membership, moment: datetime, currency: str) -> Totals:
+    begin = moment.replace(minute=0, second=0, microsecond=0)
+    sale = Q(status=Status.APPROVED)
+    row = (
+        transactions_for(member).select_related(None).order_by()
+        .filter(kind=Kind.PURCHASE, currency=currency, occurred_at__range=(begin, moment))
+        .aggregate(
+            sales=Count("pk", filter=sale), sales_minor=Sum("captured_minor", filter=sale),
+            declined=Count("pk", filter=Q(status=Status.DECLINED)),
+        )
+    )  # fmt: skip
+    return Totals(**{name: found or 0 for name, found in row.items()})
+
+
+@dataclass(frozen=True)
+class Sold:
+    """A day's or a month's sales."""
+
+    day: date
+    minor: int
+
+
+def history(member: Membership, last: date, currency: str) -> tuple[list[Sold], list[Sold]]:
+    """The last 30 business days and the last 12 months, also where nothing was sold."""
+    months = [last.replace(day=1)]
+    while len(months) < MONTHS:
+        months.insert(0, (months[0] - timedelta(days=1)).replace(day=1))
+    rows = (
+        DayTotal.objects.filter(branch_limit(member), merchant=member.merchant_id)
+        .filter(day__range=(months[0], last), currency=currency)
+        .order_by().values_list("day").annotate(minor=Sum("sales_minor"))
+    )  # fmt: skip
+    daily = dict(rows)
+    monthly: dict[date, int] = defaultdict(int)
+    for day, minor in daily.items():
+        monthly[day.replace(day=1)] += minor
+    days = [last - timedelta(days=each) for each in reversed(range(DAYS))]
+    return (
+        [Sold(day, daily.get(day, 0)) for day in days],
+        [Sold(month, monthly[month]) for month in months],
+    )
+
+
+@dataclass(frozen=True)
+class Declined:
+    """How often today's purchases were declined with a code; '' where none was given."""
+
+    code: str
+    provider: str
+    declined: int
+    of_most: int
+
+
+def declines(member: Membership, clocks: list[Clock], currency: str) -> list[Declined]:
+    """Today's reasons for declines, the most frequent first."""
+    rows = (
+        DeclineTotal.objects.filter(branch_limit(member), merchant=member.merchant_id)
+        .filter(_either(clock.on(clock.day) for clock in clocks), currency=currency)
+        .order_by().values_list("action_code", "account__provider").annotate(found=Sum("declined"))
+    )  # fmt: skip
+    ranked = sorted(rows, key=lambda row: (-row[2], row[0]))
+    most = ranked[0][2] if ranked else 0
+    return [Declined(code, each, found, _per_mille(found, most)) for code, each, found in ranked]
+
+
+REASONS = ("SILENT", "DISCONNECTED", "UNASSIGNED", "OPEN")
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Terminals that somebody should look at, for one reason, the longest silent first."""
+
+    reason: str
+    terminals: list[Terminal]
+
+
+def attention(member: Membership, yesterday: date, moment: datetime) -> list[Attention]:
+    """What is wrong in the fleet of terminals that sold lately, the most urgent reason first."""
+    closed = Reconciliation.objects.filter(terminal=OuterRef("pk"), business_day__gte=yesterday)
+    sold = Transaction.objects.filter(
+        terminal=OuterRef("pk"), business_day=yesterday, status=Status.APPROVED
+    )
+    conditions = {
+        "silent": Q(last_seen_at__lt=moment - SILENT_FOR),
+        "disconnected": Q(connected=False),
+        "unassigned": Q(terminal_user=None),
+        "open": Q(last_seen_at__gte=moment - timedelta(days=3)) & Exists(sold) & ~Exists(closed),
+    }
+    no = Value(False, output_field=BooleanField())
+    marks = {name: Case(When(each, then=True), default=no) for name, each in conditions.items()}
+    own = (
+        terminals_for(member).filter(last_seen_at__gte=moment - SOLD_WITHIN).annotate(**marks)
+        .filter(_either(Q(**{name: True}) for name in conditions))
+        .order_by("last_seen_at", "pk")[:MOST_ATTENTION]
+    )  # fmt: skip
+    found = list(own)
+    groups = [
+        Attention(reason, [each for each in found if getattr(each, reason.lower())])
+        for reason in REASONS
+    ]
+    return [group for group in groups if group.terminals]
+
+
+def medians(values: list[int], width: int = 7) -> list[int]:
+    """The median of each value and those around it: a calm line over a restless series."""
+    half = width // 2
+    windows = (values[max(0, at - half) : at + half + 1] for at in range(len(values)))
+    return [sorted(window)[len(window) // 2] for window in windows]

@@ -1,32 +1,140 @@
 """The home page."""
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from merchants.queries import branches_for, freshness_of, member_of
+from merchants.models import Branch, Membership
+from merchants.queries import freshness_of, member_of
 from portal import htmx
-from reports import queries
-from transactions.queries import transactions_for
+from portal.templatetags.show import day
+from providers.base.registry import providers, words
+from reports import charts, queries
+from transactions.models import Scheme
 
-SHOWN = 8
+SHOWN_BRANCHES, SHOWN_DECLINES = 8, 6
+SCHEME_COLOURS = {
+    Scheme.MADA: "mada", Scheme.VISA: "visa", Scheme.VISA_DEBIT: "visa",
+    Scheme.MASTERCARD: "mastercard", Scheme.AMEX: "amex", Scheme.UNIONPAY: "unionpay",
+}  # fmt: skip
 
 
 @login_required
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """Today's sales, how fresh they are, and the latest transactions."""
+    """Today against the same weekday a week before, and the months that led there."""
     member = member_of(request)
     moment = now()
-    first = branches_for(member).order_by("pk").first()
-    zone = first.zone if first else "UTC"
-    context = {
+    clocks, branches = queries.clocks_of(member, moment)
+    context: dict[str, Any] = {
         "now": moment,
-        "zone": zone,
-        "today": queries.today_by_currency(member, moment),
-        "day": first.business_day(moment) if first else moment.date(),
+        "zone": clocks[0].zone if clocks else "UTC",
+        "day": clocks[0].day if clocks else moment.date(),
         "freshness": freshness_of(member),
-        "latest": transactions_for(member).order_by("-occurred_at", "-pk")[:SHOWN],
     }
+    if clocks:
+        context |= _figures(request, member, moment, clocks, branches)
     return htmx.page(request, "reports/home.html", context, fragment="figures")
+
+
+def _figures(
+    request: HttpRequest,
+    member: Membership,
+    moment: Any,
+    clocks: list[queries.Clock],
+    branches: dict[int, Branch],
+) -> dict[str, Any]:
+    parts = queries.parts(member, clocks)
+    currencies = sorted(
+        {part.currency for part in parts},
+        key=lambda each: -queries.added(p for p in parts if p.currency == each).sales_minor,
+    )
+    asked = request.GET.get("currency", "")
+    currency = asked if asked in currencies else next(iter(currencies), "")
+    last = clocks[0].day
+    if not currency:
+        return {"currencies": [], "attention": _attention(member, last, moment)}
+    own = [part for part in parts if part.currency == currency]
+    today = queries.added(part for part in own if part.today)
+    a_day = queries.by_hour(member, clocks, moment, currency)
+    days, months = queries.history(member, last, currency)
+    before_day = last - queries.WEEK
+    schemes = [
+        (share, Scheme(share.key).label, SCHEME_COLOURS.get(share.key, "other"))
+        for share in queries.shares(own, lambda part: part.scheme)
+        if share.totals.sales
+    ]
+    by_branch = queries.shares(own, lambda part: part.branch)
+    declined = queries.declines(member, clocks, currency)
+    return {
+        "currencies": currencies,
+        "currency": currency,
+        "today": today,
+        "before": a_day.before,
+        "before_day": before_day,
+        "change": _change(today.sales_minor, a_day.before.sales_minor),
+        "purchases_change": _change(today.sales, a_day.before.sales),
+        "hours": a_day.hours,
+        "days": days,
+        "months": months,
+        "hour_chart": charts.hours(a_day.hours, currency, _("Today"), day(before_day, "EEE d MMM")),
+        "day_chart": charts.days(days, currency, _("Sales"), _("7-day median")),
+        "month_chart": charts.months(months, currency, _("Sales")),
+        "schemes": schemes,
+        "scheme_bars": charts.in_a_row(
+            [(share.of_all, colour) for share, _label, colour in schemes]
+        ),
+        "providers": [
+            (share, providers()[share.key].title)
+            for share in queries.shares(own, lambda part: part.provider)
+        ],
+        "by_branch": [(share, branches.get(share.key)) for share in by_branch[:SHOWN_BRANCHES]],
+        "more_branches": len(by_branch) - SHOWN_BRANCHES,
+        "declines": [(each, _reason(each)) for each in declined[:SHOWN_DECLINES]],
+        "all_declines": sum(each.declined for each in declined),
+        "attention": _attention(member, last, moment),
+    }
+
+
+def _change(now_: int, before: int) -> dict[str, Any] | None:
+    """How much more or less, in tenths of a per cent; None where there was nothing before."""
+    if not before:
+        return None
+    tenths = round(1000 * (now_ - before) / before)
+    return {
+        "up": tenths > 0,
+        "down": tenths < 0,
+        "percent": f"{abs(tenths) // 10}.{abs(tenths) % 10}",
+    }
+
+
+def _reason(each: queries.Declined) -> str:
+    known = words(each.provider, get_language() or "en")["declines"]
+    reason: str = (known.get(each.code) or known["other"])["reason"]
+    return reason
+
+
+def _attention(member: Membership, last: Any, moment: Any) -> list[dict[str, Any]]:
+    titles = {
+        "SILENT": (_("Silent for more than a day"), "clock", "bad"),
+        "DISCONNECTED": (_("Disconnected"), "plug", "bad"),
+        "UNASSIGNED": (_("Held by nobody"), "person", "warn"),
+        "OPEN": (_("Sold yesterday and not reconciled"), "scale", "warn"),
+    }
+    found = queries.attention(member, last - queries.WEEK / 7, moment)
+    return [
+        {
+            "title": titles[each.reason][0],
+            "icon": titles[each.reason][1],
+            "colour": titles[each.reason][2],
+            "count": len(each.terminals),
+            "terminals": each.terminals[:3],
+            "more": max(len(each.terminals) - 3, 0),
+        }
+        for each in found
+    ]

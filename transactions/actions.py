@@ -23,6 +23,8 @@ from terminals.actions import (
 )
 from terminals.queries import terminals_by_ref, terminals_by_tid
 from transactions import receipts
+from transactions.queries import cells_of
+from transactions.rollups import refresh
 
 COLUMNS = (
     "account_id", "ref", "merchant_id", "branch_id", "terminal_id", "terminal_user_id",
@@ -32,6 +34,7 @@ COLUMNS = (
     "network", "reconciled", "occurred_at", "business_day", "content_hash", "version_at",
     "learned_at", "changed_at",
 )  # fmt: skip
+BRANCH, DAY = COLUMNS.index("branch_id"), COLUMNS.index("business_day")
 RECEIPT_COLUMNS = ("transaction_id", "position", "ref", "kind", "dictionary_id", "body")
 SESSION_COLUMNS = (
     "account_id", "ref", "merchant_id", "branch_id", "terminal_id", "kind", "status",
@@ -82,6 +85,9 @@ def store_transactions(account: ProviderAccount, records: Records, at: datetime)
     provider lists it.
     """
     latest = {made.record.ref: (item, made) for item, made in records}
+    # A change may move a row to another branch or day, and both are to be added up again.
+    before = [ref for ref, (item, _) in latest.items() if item.stored is not False]
+    left = cells_of(account, before) if before else set()
     rows = _rows(account, latest, at)
     written = upsert(
         "transactions_transaction",
@@ -96,6 +102,9 @@ def store_transactions(account: ProviderAccount, records: Records, at: datetime)
     changed = [ref for _, ref, new in written if not new]
     _store_receipts(account, {ref: pk for pk, ref, _ in written}, changed, latest)
     _note_seen(account, [latest[ref][1].record for _, ref, _ in written])
+    if written:
+        cells = {(row[BRANCH], row[DAY]) for row in rows}
+        refresh(account, cells | left, providers()[account.provider].default_zone)
     inserted = sum(new for *_, new in written)
     return Stored(inserted, len(written) - inserted)
 

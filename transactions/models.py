@@ -243,3 +243,104 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return self.ref
+
+
+class DayTotal(models.Model):
+    """What a branch's business day adds up to, by scheme and currency; kept by `rollups`.
+
+    Sales are approved purchases, refunds approved refunds, both by what was captured. `reversed`
+    counts what was undone, `other` what is none of these.
+    """
+
+    # Made from transactions, whose references are checked.
+    merchant = models.ForeignKey(Merchant, models.PROTECT, db_index=False, db_constraint=False)
+    account = models.ForeignKey(
+        ProviderAccount, models.PROTECT, db_index=False, db_constraint=False
+    )
+    branch = models.ForeignKey(
+        Branch, models.PROTECT, null=True, db_index=False, db_constraint=False
+    )
+    day = models.DateField()
+    scheme = models.CharField(max_length=12, choices=Scheme)
+    currency = models.CharField(max_length=3)
+    sales = models.IntegerField()
+    sales_minor = models.BigIntegerField()
+    refunds = models.IntegerField()
+    refunds_minor = models.BigIntegerField()
+    declined = models.IntegerField()
+    reversed = models.IntegerField()
+    other = models.IntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "day", "branch", "scheme", "currency"],
+                nulls_distinct=False,
+                name="one_day_total_per_cell",
+            )
+        ]
+        indexes = [models.Index(fields=["merchant", "day"], name="day_total_by_merchant")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.scheme} {self.currency}"
+
+
+class HourTotal(models.Model):
+    """What an hour of a branch's business day sold, on the branch's own clock."""
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT, db_index=False, db_constraint=False)
+    account = models.ForeignKey(
+        ProviderAccount, models.PROTECT, db_index=False, db_constraint=False
+    )
+    branch = models.ForeignKey(
+        Branch, models.PROTECT, null=True, db_index=False, db_constraint=False
+    )
+    day = models.DateField()
+    hour = models.SmallIntegerField()
+    currency = models.CharField(max_length=3)
+    sales = models.IntegerField()
+    sales_minor = models.BigIntegerField()
+    declined = models.IntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "day", "branch", "hour", "currency"],
+                nulls_distinct=False,
+                name="one_hour_total_per_cell",
+            )
+        ]
+        indexes = [models.Index(fields=["merchant", "day"], name="hour_total_by_merchant")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.hour}:00 {self.currency}"
+
+
+class DeclineTotal(models.Model):
+    """How many purchases a branch's business day saw declined for a reason; '' is none given."""
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT, db_index=False, db_constraint=False)
+    account = models.ForeignKey(
+        ProviderAccount, models.PROTECT, db_index=False, db_constraint=False
+    )
+    branch = models.ForeignKey(
+        Branch, models.PROTECT, null=True, db_index=False, db_constraint=False
+    )
+    day = models.DateField()
+    action_code = models.CharField(max_length=200)
+    currency = models.CharField(max_length=3)
+    declined = models.IntegerField()
+    amount_minor = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "day", "branch", "action_code", "currency"],
+                nulls_distinct=False,
+                name="one_decline_total_per_cell",
+            )
+        ]
+        indexes = [models.Index(fields=["merchant", "day"], name="decline_total_by_merchant")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.action_code} {self.currency}"

@@ -1,6 +1,7 @@
 """What of transactions a person may see."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from django.db.models import QuerySet
 
@@ -26,6 +27,12 @@ def sessions_for(member: Membership) -> QuerySet[Session]:
     """The payment sessions that a person may see."""
     own = Session.objects.filter(merchant=member.merchant_id).filter(branch_limit(member))
     return own.select_related("branch", "terminal", "account")
+
+
+def cells_of(account: ProviderAccount, refs: Sequence[str]) -> set[tuple[int | None, date]]:
+    """The branches and business days in which those of some transactions stand that are stored."""
+    own = Transaction.objects.filter(account=account, ref__in=refs)
+    return set(own.order_by().values_list("branch_id", "business_day").distinct())
 
 
 def stored_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from babel.core import Locale
@@ -198,3 +199,20 @@ def query(context: dict[str, Any], **changes: Any) -> str:
             values[key] = value
     text = values.urlencode()
     return f"?{text}" if text else "?"
+
+
+@register.simple_tag
+def query_of(**values: Any) -> str:
+    """A query of its own: a link to the rows behind a figure."""
+    return urlencode({key: value for key, value in values.items() if value not in (None, "")})
+
+
+@register.simple_tag
+def per_mille(thousandths: int | None) -> str:
+    """A share in per cent with one decimal."""
+    if thousandths is None:
+        return "–"
+    return (
+        str(format_decimal(thousandths / 10, "0.0", locale=_locale(), numbering_system="latn"))
+        + "%"
+    )
