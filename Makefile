@@ -6,13 +6,14 @@ RUN := .venv/bin/python
 export UV_PYTHON_DOWNLOADS := never
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: up test check prove bench reset translations lint format help dev
+.PHONY: up test check prove shots bench reset translations lint format help dev
 
 help:
 	@echo "make up [PORT=8000]   run the portal with its demo"
 	@echo "make test             pass the tests"
 	@echo "make check            tests, format, lint, types, contracts, migrations, translations"
 	@echo "make prove            the full figures, by the same tests"
+	@echo "make shots            pictures of every page, in data/shots"
 	@echo "make bench            the benchmarks"
 	@echo "make reset            forget the data of the demo"
 
@@ -56,6 +57,11 @@ test: dev
 
 prove: dev
 	@PROVE=1 $(RUN) -m tests.run $(ARGS)
+
+shots: dev
+	@mkdir -p data/shots
+	@SHOTS=$(CURDIR)/data/shots PROVE=1 $(RUN) -m tests.run -n 0 -q tests/test_browser.py
+	@echo "The pictures are in data/shots."
 
 lint: dev
 	@.venv/bin/ruff format --check .

@@ -1,5 +1,6 @@
 """A person with a browser: signs in, finds a receipt, in both languages, on a desk and a phone."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import make_password
+from django.utils.timezone import now
 
 from merchants.actions.people import add_person
 from merchants.models import Merchant, ProviderAccount
@@ -24,6 +26,8 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt install chromium)"),
 ]
+# Where «make shots» wants its pictures.
+SHOTS = os.environ.get("SHOTS", "")
 PASSWORD = "a long enough one 7"
 FLAGS = [
     "--no-sandbox",
@@ -48,7 +52,9 @@ def shop(committed: None, play: Any) -> ProviderAccount:
     member = add_person(email="alice@acme.test", merchant=merchant, role="OWNER", name="Alice")
     member.user.password = make_password(PASSWORD, hasher="pbkdf2_sha256")
     member.user.save()
-    account: ProviderAccount = play(transactions=300).connect(merchant)
+    # Up to now, which is what the home page speaks of.
+    rows = 6000 if SHOTS else 600
+    account: ProviderAccount = play(transactions=rows, now=now()).connect(merchant)
     run_sync(account.pk, limits=QUICK)
     return account
 
@@ -112,6 +118,9 @@ def test_every_page_in_every_look(served: str, shop: ProviderAccount) -> None:
                 found = Axe().run(page).response["violations"]
                 grave = [each["id"] for each in found if each["impact"] in ("serious", "critical")]
                 assert grave == [], (name, language, width, scheme, grave)
+                if SHOTS:
+                    file = f"{SHOTS}/{name}.{language}.{scheme}.{width}.png"
+                    page.screenshot(path=file, full_page=True)
             assert wrong == [], (language, width, scheme)
             context.close()
         browser.close()
