@@ -94,6 +94,8 @@ class Freshness:
 
     provider: str
     title: str
+    # On whose wall clock it is said.
+    zone: str
     complete_to: datetime | None
     gaps: int
     state: str
@@ -125,6 +127,7 @@ def freshness_of(member: Membership) -> list[Freshness]:
             Freshness(
                 provider=provider,
                 title=providers()[provider].title,
+                zone=providers()[provider].default_zone,
                 complete_to=min(marks) if None not in marks else None,
                 gaps=sum(account.gaps_found or 0 for account in own),
                 state=max(account.state for account in own),

@@ -118,6 +118,23 @@ class TestLanguages:
         )
 
 
+class TestThemes:
+    def test_a_choice_is_remembered_and_goes_round(self, db: None) -> None:
+        client = Client()
+        assert "data-theme" not in client.get("/sign-in/").content.decode()
+        for theme in ("light", "dark", "auto", "light"):
+            page = client.get("/sign-in/")
+            assert page.context["theme"]["next"] == theme
+            answer = client.post("/theme/", {"theme": theme, "next": "/sign-in/"})
+            assert (answer.status_code, answer["Location"]) == (302, "/sign-in/")
+        assert 'data-theme="light"' in client.get("/sign-in/").content.decode()
+
+    def test_what_is_no_theme_changes_nothing_and_leads_nowhere_else(self, db: None) -> None:
+        answer = Client().post("/theme/", {"theme": "neon", "next": "https://evil.example/"})
+        assert answer["Location"] == "/"
+        assert not answer.cookies
+
+
 class TestTransactions:
     def test_are_paged_by_key_and_the_address_keeps_the_filter(
         self, account: ProviderAccount, browser: Client
@@ -134,6 +151,16 @@ class TestTransactions:
 
     def test_a_forged_cursor_is_refused_in_words(self, browser: Client, account: Any) -> None:
         assert browser.get("/transactions/?cursor=forged").status_code == 400
+
+    def test_freshness_is_said_on_one_clock_everywhere(
+        self, account: ProviderAccount, browser: Client, monkeypatch: Any
+    ) -> None:
+        monkeypatch.setattr("reports.views.now", lambda: NOON)
+        local = "12:00"
+        for url in ("/", "/transactions/"):
+            text = browser.get(url).content.decode()
+            fresh = text[text.index('class="fresh"') :][:600]
+            assert f">{local}</bdi>" in fresh, url
 
     def test_htmx_gets_the_fragment(self, account: ProviderAccount, browser: Client) -> None:
         answer = browser.get("/transactions/", headers={"HX-Request": "true"})
