@@ -1,5 +1,6 @@
 """The frame around every page: language, navigation, and the pages for what went wrong."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -12,8 +13,15 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.api import answer_of, unknown
-from portal.middleware import LANGUAGE_COOKIE
+from portal.middleware import LANGUAGE_COOKIE, THEME_COOKIE
 
+# Each theme's words and icon, in the order in which its button goes through them.
+THEMES = {
+    "auto": (_("Theme: as your device"), "half"),
+    "light": (_("Theme: light"), "sun"),
+    "dark": (_("Theme: dark"), "moon"),
+}
+YEAR = 365 * 24 * 3600
 # The address's name, its words, its icon, and what the person must be allowed to.
 NAVIGATION: list[tuple[Any, list[tuple[str, Any, str, str | None]]]] = [
     (None, [("home", _("Home"), "home", None)]),
@@ -65,6 +73,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "direction": "rtl" if get_language_bidi() else "ltr",
         "language": get_language(),
         "languages": settings.LANGUAGES,
+        "theme": _theme(request),
         "demo": settings.DEMO,
     }
 
@@ -86,22 +95,43 @@ def _of(here: str, name: str) -> bool:
     return UNDER.get(here) == name
 
 
+def _theme(request: HttpRequest) -> dict[str, Any]:
+    chosen = request.COOKIES.get(THEME_COOKIE, "")
+    name = chosen if chosen in THEMES else "auto"
+    order = list(THEMES)
+    label, icon = THEMES[name]
+    return {
+        "name": name,
+        "label": label,
+        "icon": icon,
+        "next": order[(order.index(name) + 1) % len(order)],
+    }
+
+
 @require_POST
 def choose_language(request: HttpRequest) -> HttpResponse:
     """Remember the person's language on this device."""
-    chosen = request.POST.get("language", "")
+    return _remember(request, LANGUAGE_COOKIE, "language", dict(settings.LANGUAGES))
+
+
+@require_POST
+def choose_theme(request: HttpRequest) -> HttpResponse:
+    """Remember the person's theme on this device."""
+    return _remember(request, THEME_COOKIE, "theme", THEMES)
+
+
+def _remember(
+    request: HttpRequest, cookie: str, field: str, offered: Mapping[str, Any]
+) -> HttpResponse:
+    chosen = request.POST.get(field, "")
     back = request.POST.get("next", "/")
     if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
         back = "/"
     response = redirect(back)
-    if chosen in dict(settings.LANGUAGES):
+    if chosen in offered:
+        secure = not settings.PLAIN_HTTP
         response.set_cookie(
-            LANGUAGE_COOKIE,
-            chosen,
-            max_age=365 * 24 * 3600,
-            samesite="Lax",
-            secure=not settings.PLAIN_HTTP,
-            httponly=True,
+            cookie, chosen, max_age=YEAR, samesite="Lax", secure=secure, httponly=True
         )
     return response
 

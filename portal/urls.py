@@ -22,6 +22,7 @@ urlpatterns = [
     path("transactions/", include("transactions.urls")),
     path("reconciliations/", include("settlements.urls")),
     path("language/", pages.choose_language, name="language"),
+    path("theme/", pages.choose_theme, name="theme"),
     path("alive/", pages.alive, name="alive"),
     *[path("api/v1/", include(f"{app}.urls_api")) for app in API],
     path("api/v1/schema/", SpectacularAPIView.as_view(**OPEN), name="api-schema"),

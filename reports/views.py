@@ -1,9 +1,10 @@
-"""The home page."""
+"""The home page, and the one search box."""
 
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.timezone import now
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -15,6 +16,7 @@ from portal import htmx
 from portal.templatetags.show import day
 from providers.base.registry import providers, words
 from reports import charts, queries
+from reports.search import search
 from transactions.models import Scheme
 
 SHOWN_BRANCHES, SHOWN_DECLINES = 8, 6
@@ -40,6 +42,24 @@ def home(request: HttpRequest) -> HttpResponse:
     if clocks:
         context |= _figures(request, member, moment, clocks, branches)
     return htmx.page(request, "reports/home.html", context, fragment="figures")
+
+
+@login_required
+@require_GET
+def find(request: HttpRequest) -> HttpResponse:
+    """What an identifier belongs to; where it is one thing, that thing."""
+    member = member_of(request)
+    found = search(member, request.GET.get("q", ""))
+    if found.count == 1:
+        for rows, name in (
+            (found.transactions, "transactions:detail"),
+            (found.terminals, "terminals:detail"),
+            (found.branches, "merchants:branch"),
+        ):
+            if rows:
+                return redirect(name, pk=rows[0].pk)
+    context = {"found": found, "freshness": freshness_of(member)}
+    return htmx.page(request, "reports/found.html", context)
 
 
 def _figures(

@@ -2,15 +2,16 @@
 
 from typing import ClassVar
 
-from django_filters import BooleanFilter, CharFilter, FilterSet, NumberFilter
+from django_filters import BooleanFilter, FilterSet, NumberFilter
 
+from portal.identifiers import Identifier
 from terminals.models import Terminal
 
 
 class TerminalFilter(FilterSet):
     branch = NumberFilter(field_name="branch_id")
     terminal_user = NumberFilter(field_name="terminal_user_id")
-    tid = CharFilter(field_name="tid")
+    tid = Identifier()
     connected = BooleanFilter(field_name="connected")
     assigned = BooleanFilter(field_name="terminal_user", lookup_expr="isnull", exclude=True)
 

@@ -30,6 +30,7 @@ PUBLIC = {
     "sign-out": "ends a session; without one there is nothing to end",
     "set-password": "reached by a one-time link, whose token is the right to it",
     "language": "sets a cookie of one's own",
+    "theme": "likewise",
     "alive": "says that the process answers, and nothing of anybody's rows",
     "merchants:hook": "a provider calls it; the address is the secret, tried below",
     "api-schema": "describes the API, holds no rows",
@@ -46,7 +47,7 @@ OBJECTS = {
 }  # fmt: skip
 # Everybody's, narrowed to what is theirs.
 COLLECTIONS = {
-    "home", "merchants:branches", "merchants:accounts", "merchants:choose-member",
+    "home", "search", "merchants:branches", "merchants:accounts", "merchants:choose-member",
     "merchants:connect", "terminals:list", "transactions:list", "settlements:list",
     "api-accounts-list", "api-sync-runs-list", "api-branches-list", "api-terminals-list",
     "api-terminal-users-list", "api-transactions-list", "api-sessions-list",

@@ -4,7 +4,6 @@ from datetime import UTC
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from django_filters import (
     BooleanFilter,
@@ -17,22 +16,8 @@ from django_filters import (
 )
 from django_filters.fields import IsoDateTimeField
 
+from portal.identifiers import Identifier
 from transactions.models import Kind, Scheme, Status, Transaction
-
-_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
-
-
-def western(text: str) -> str:
-    """Arabic-Indic digits as western ones, which is how they are stored."""
-    return text.strip().translate(_DIGITS)
-
-
-class Identifier(CharFilter):
-    """An exact identifier, in whichever digits it was typed."""
-
-    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
-        found: QuerySet[Any] = super().filter(qs, western(value) if value else value)
-        return found
 
 
 class MomentField(IsoDateTimeField):

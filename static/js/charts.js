@@ -3,8 +3,14 @@
   "use strict";
   var drawn = [];
 
+  // A token holds both themes' colours; an element that wears it knows which one holds now.
   function colour(name) {
-    return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+    var probe = document.createElement("i");
+    probe.style.color = "var(--" + name + ")";
+    document.body.appendChild(probe);
+    var found = getComputedStyle(probe).color;
+    probe.remove();
+    return found;
   }
 
   // A hatch says that a figure is still open, here as in the rest of the portal.
@@ -69,6 +75,5 @@
 
   document.addEventListener("DOMContentLoaded", draw);
   document.addEventListener("htmx:afterSwap", draw);
-  document.addEventListener("portal:theme", draw);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 })();

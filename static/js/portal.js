@@ -13,6 +13,15 @@
       window.location.reload();
     }
   });
+  // «/» leads to the search box, except where one types.
+  document.addEventListener("keydown", function (event) {
+    var box = document.getElementById("q");
+    if (event.key === "/" && box && !event.target.closest("input,select,textarea,[contenteditable]")) {
+      event.preventDefault();
+      box.focus();
+      box.select();
+    }
+  });
   // Filters apply as they are chosen; without this script the button does it.
   document.addEventListener("change", function (event) {
     var form = event.target.closest("form[data-auto]");

@@ -1,0 +1,111 @@
+"""One box finds what an identifier belongs to, and nothing that is not theirs."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from merchants.models import ProviderAccount
+from merchants.sync import run_sync
+from providers.nearpay.sandbox import OTHER_KEY
+from terminals.models import Terminal
+from tests.conftest import QUICK
+from transactions.models import Transaction
+
+pytestmark = pytest.mark.django_db
+ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+
+
+@pytest.fixture
+def account(play: Any, alice: Any, mallory: Any) -> ProviderAccount:
+    nearpay = play(transactions=1500)
+    own: ProviderAccount = nearpay.connect(alice.merchant)
+    run_sync(own.pk, limits=QUICK)
+    run_sync(nearpay.connect(mallory.merchant, OTHER_KEY).pk, limits=QUICK)
+    return own
+
+
+@pytest.fixture
+def browser(alice: Any) -> Client:
+    client = Client()
+    client.force_login(alice.user)
+    return client
+
+
+def found(browser: Client, text: str) -> Any:
+    answer = browser.get("/search/", {"q": text})
+    return answer["Location"] if answer.status_code == 302 else answer.context["found"]
+
+
+class TestOneThing:
+    @pytest.mark.parametrize("name", ["rrn", "ref"])
+    def test_is_opened_at_once(self, account: Any, browser: Client, name: str) -> None:
+        row = Transaction.objects.filter(account=account).exclude(rrn=None).order_by("pk")[5]
+        text = getattr(row, name)
+        for typed in (text, f"  {text} ", text.translate(ARABIC), text.upper()):
+            assert found(browser, typed) == f"/transactions/{row.pk}/"
+
+    def test_a_terminal_and_a_branch(self, account: Any, browser: Client) -> None:
+        terminal = Terminal.objects.filter(account=account).order_by("pk")[0]
+        assert found(browser, terminal.tid) == f"/terminals/{terminal.pk}/"
+        branch = account.branches.order_by("pk")[0].branch
+        for name in (branch.name, branch.name.upper(), branch.name_ar):
+            assert found(browser, name) == f"/branches/{branch.pk}/"
+
+
+class TestSeveral:
+    @pytest.mark.parametrize("name", ["stan", "approval_code", "pan_last4"])
+    def test_are_listed_newest_first(self, account: Any, browser: Client, name: str) -> None:
+        row = Transaction.objects.filter(account=account, status="APPROVED").order_by("pk")[3]
+        text = getattr(row, name)
+        shown = found(browser, text)
+        same = Transaction.objects.filter(account=account, **{name: text})
+        if isinstance(shown, str):
+            assert shown == f"/transactions/{row.pk}/"
+            assert same.count() == 1
+            return
+        pks = [each.pk for each in shown.transactions]
+        newest = same.order_by("-occurred_at", "-pk").values_list("pk", flat=True)[:20]
+        assert set(newest) <= set(pks) or len(pks) == 20
+        times = [each.occurred_at for each in shown.transactions]
+        assert times == sorted(times, reverse=True)
+
+
+class TestNothing:
+    @pytest.mark.parametrize(
+        "text", ["", " ", "000000000000", "x" * 5000, "a\x00b", "%", "'", "💳"]
+    )
+    def test_is_said_and_how_complete_the_data_is(
+        self, account: Any, browser: Client, text: str
+    ) -> None:
+        answer = browser.get("/search/", {"q": text})
+        assert answer.status_code == 200
+        assert answer.context["found"].count == 0
+        assert "Nothing found" in answer.content.decode()
+        assert "complete to" in answer.content.decode()
+
+    @pytest.mark.parametrize("name", ["rrn", "ref", "stan", "approval_code"])
+    def test_of_another_merchant_is_found(self, account: Any, browser: Client, name: str) -> None:
+        own = Transaction.objects.filter(account=account).values(name)
+        theirs = Transaction.objects.exclude(account=account).exclude(**{f"{name}__in": own})
+        text = theirs.exclude(**{name: None}).order_by("pk").values_list(name, flat=True)[0]
+        assert found(browser, str(text)).count == 0
+
+    def test_beyond_ones_branches_is_found(self, account: Any, alice: Any, browser: Client) -> None:
+        row = Transaction.objects.filter(account=account).exclude(rrn=None).order_by("pk")[5]
+        rrn, branch = str(row.rrn), row.branch
+        assert branch is not None
+        assert found(browser, rrn) == f"/transactions/{row.pk}/"
+        alice.every_branch = False
+        alice.save()
+        others = account.branches.exclude(branch=branch).order_by("pk")
+        alice.branches.set([others[0].branch])
+        assert found(browser, rrn).count == 0
+        assert found(browser, branch.name).count == 0
+
+
+def test_a_search_asks_few_queries(
+    account: Any, browser: Client, django_assert_max_num_queries: Any
+) -> None:
+    with django_assert_max_num_queries(12):
+        browser.get("/search/", {"q": "000000"})
