@@ -146,7 +146,7 @@ class _Walk:
         self.order = Order.UNKNOWN
 
     def run(self) -> Generator[Batch]:
-        first = self._get(1)
+        first = self._first()
         started_at = first.at or max((i.at for i in first.items if i.at), default=None)
         newest = started_at
         whole = True
@@ -180,9 +180,14 @@ class _Walk:
                 break
             # Still moving after the last pass: what it hid is for another whole reading to find.
             whole = False
-            first = self._get(1)
+            self.met = set()
+            first = self._first()
         complete_to = first.at if started_at is None else started_at
         yield Batch([], 0, self.total, self.read, complete_to or newest, self.order, whole)
+
+    def _first(self) -> Page:
+        """The first page, which is empty only where the list is."""
+        return self._believed(self._get(1))
 
     def _get(self, number: int) -> Page:
         page = self.fetch(number)
@@ -225,8 +230,9 @@ class _Walk:
         """Ask again for a page that is empty, another, or brings nothing new."""
         for asked in range(1, MOST_ASKED):
             if not page.items:
-                # An end that the total foretells is believed at once, any other the second time.
-                if asked > 1 or (self.total is not None and self._ends(page)):
+                # What lies beyond the total is empty, and without one the second answer counts.
+                # A page that the total counts has rows, so it is asked for as often as may be.
+                if page.number > self.total if self.total is not None else asked > 1:
                     return page
             elif not self._is_another(page) and self._has_new(page):
                 return page

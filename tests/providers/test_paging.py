@@ -245,6 +245,32 @@ class TestWhatCannotBeTold:
             list(walk(once, since=None, fetchers=1))
 
     @pytest.mark.parametrize("order", ["newest", "oldest"])
+    @pytest.mark.parametrize("number", [1, 2, 29, 30])
+    @pytest.mark.parametrize("times", [1, 2, 3])
+    def test_a_page_that_is_empty_for_a_while_is_read_wherever_it_stands(
+        self, order: str, number: int, times: int
+    ) -> None:
+        provider = Provider([row(i, i) for i in range(300)], order=order)
+        fetch, left = provider.fetch, [times]
+
+        def once(asked: int) -> Page:
+            page = fetch(asked)
+            if asked == number and left[0]:
+                left[0] -= 1
+                return Page(asked, [], page.total, page.at)
+            return page
+
+        found = {i.ref for batch in walk(once, since=None, fetchers=1) for i in batch.items}
+        assert found == {f"r{i}" for i in range(300)}
+
+    def test_an_empty_list_is_asked_for_no_more_than_it_must(self) -> None:
+        provider = Provider([])
+        batches = list(walk(provider.fetch, since=None, fetchers=1))
+        assert [item for batch in batches for item in batch.items] == []
+        assert batches[-1].whole
+        assert provider.asked <= 4
+
+    @pytest.mark.parametrize("order", ["newest", "oldest"])
     def test_some_empty_pages_in_a_row_are_not_the_end_either(self, order: str) -> None:
         """Asked for again they stay empty, so the rows behind them show that some are missing."""
         provider = Provider([row(i, i) for i in range(300)], order=order)
