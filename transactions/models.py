@@ -274,12 +274,11 @@ class DayTotal(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["account", "day", "branch", "scheme", "currency"],
+                fields=["merchant", "day", "account", "branch", "scheme", "currency"],
                 nulls_distinct=False,
                 name="one_day_total_per_cell",
             )
         ]
-        indexes = [models.Index(fields=["merchant", "day"], name="day_total_by_merchant")]
 
     def __str__(self) -> str:
         return f"{self.day} {self.scheme} {self.currency}"
@@ -305,12 +304,11 @@ class HourTotal(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["account", "day", "branch", "hour", "currency"],
+                fields=["merchant", "day", "account", "branch", "hour", "currency"],
                 nulls_distinct=False,
                 name="one_hour_total_per_cell",
             )
         ]
-        indexes = [models.Index(fields=["merchant", "day"], name="hour_total_by_merchant")]
 
     def __str__(self) -> str:
         return f"{self.day} {self.hour}:00 {self.currency}"
@@ -335,12 +333,11 @@ class DeclineTotal(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["account", "day", "branch", "action_code", "currency"],
+                fields=["merchant", "day", "account", "branch", "action_code", "currency"],
                 nulls_distinct=False,
                 name="one_decline_total_per_cell",
             )
         ]
-        indexes = [models.Index(fields=["merchant", "day"], name="decline_total_by_merchant")]
 
     def __str__(self) -> str:
         return f"{self.day} {self.action_code} {self.currency}"

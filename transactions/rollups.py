@@ -21,7 +21,7 @@ LOCK = 0x726F6C6C
 _FORGET = """
     delete from {table} r using (select unnest(%(branches)s::bigint[]) as branch_id,
         unnest(%(days)s::date[]) as day) c
-    where r.account_id = %(account)s and r.day = c.day
+    where r.merchant_id = %(merchant)s and r.account_id = %(account)s and r.day = c.day
         and r.branch_id is not distinct from c.branch_id
 """
 _ROWS = """
