@@ -49,7 +49,7 @@ def in_a_row(widths: list[tuple[int, str]]) -> list[tuple[int, int, str]]:
     """Where parts of a whole begin, how wide they are and their colour, in thousandths."""
     begins, placed = 0, []
     for width, colour in widths:
-        # A gap of two between neighbours tells them apart without their colours.
+        # A gap between neighbours tells them apart without their colours.
         placed.append((begins, max(width - 4, 1), colour))
         begins += width
     return placed

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,12 +35,14 @@ class Clock:
     # None stands for the rows that have no branch.
     branches: tuple[int | None, ...]
 
-    def on(self, *days: date) -> Q:
-        """The rows of these branches and some business days."""
+    def of_branches(self) -> Q:
+        """The rows of these branches."""
         own = Q(branch__in=[pk for pk in self.branches if pk is not None])
-        if None in self.branches:
-            own |= Q(branch=None)
-        return own & Q(day__in=days)
+        return own | Q(branch=None) if None in self.branches else own
+
+    def on(self, *days: date) -> Q:
+        """The roll-ups of these branches and some business days."""
+        return self.of_branches() & Q(day__in=days)
 
     @property
     def hours(self) -> list[int]:
@@ -148,7 +150,6 @@ class Share:
 
     key: Any
     totals: Totals
-    before: Totals
     of_all: int
     of_most: int
     before_of_most: int
@@ -167,7 +168,6 @@ def shares(found: list[Part], key: Callable[[Part], Any]) -> list[Share]:
         Share(
             each,
             now[each],
-            before[each],
             _per_mille(now[each].sales_minor, whole),
             _per_mille(now[each].sales_minor, most),
             _per_mille(before[each].sales_minor, most),
@@ -222,7 +222,7 @@ def by_hour(member: Membership, clocks: list[Clock], moment: datetime, currency:
         past[hour] += minor
         if hour in clock.over:
             before.add(Totals(sales=count, sales_minor=minor, declined=refused))
-    before.add(_of_the_open_hour(member, moment - WEEK, currency))
+    before.add(_of_the_open_hour(member, clocks, moment, currency))
     main = clocks[0]
     reached = main.hours.index(main.hour)
     hours = [
@@ -233,12 +233,20 @@ def by_hour(member: Membership, clocks: list[Clock], moment: datetime, currency:
     return Day(hours[min(busy) : max(*busy, reached) + 1] if busy else [], before)
 
 
-def _of_the_open_hour(member: Membership, moment: datetime, currency: str) -> Totals:
-    begin = moment.replace(minute=0, second=0, microsecond=0)
+def _of_the_open_hour(
+    member: Membership, clocks: list[Clock], moment: datetime, currency: str
+) -> Totals:
+    """A week before by each branch's own clock, which may have been put forward or back since."""
+    hours = []
+    for clock in clocks:
+        end = moment.astimezone(ZoneInfo(clock.zone)) - WEEK
+        begin = end.replace(minute=0, second=0, microsecond=0)
+        span = (begin.astimezone(UTC), end.astimezone(UTC))
+        hours.append(clock.of_branches() & Q(occurred_at__range=span))
     sale = Q(status=Status.APPROVED)
     row = (
         transactions_for(member).select_related(None).order_by()
-        .filter(kind=Kind.PURCHASE, currency=currency, occurred_at__range=(begin, moment))
+        .filter(_either(hours), kind=Kind.PURCHASE, currency=currency)
         .aggregate(
             sales=Count("pk", filter=sale), sales_minor=Sum("captured_minor", filter=sale),
             declined=Count("pk", filter=Q(status=Status.DECLINED)),
@@ -283,7 +291,6 @@ class Declined:
     code: str
     provider: str
     declined: int
-    of_most: int
 
 
 def declines(member: Membership, clocks: list[Clock], currency: str) -> list[Declined]:
@@ -294,8 +301,7 @@ def declines(member: Membership, clocks: list[Clock], currency: str) -> list[Dec
         .order_by().values_list("action_code", "account__provider").annotate(found=Sum("declined"))
     )  # fmt: skip
     ranked = sorted(rows, key=lambda row: (-row[2], row[0]))
-    most = ranked[0][2] if ranked else 0
-    return [Declined(code, each, found, _per_mille(found, most)) for code, each, found in ranked]
+    return [Declined(*row) for row in ranked]
 
 
 REASONS = ("SILENT", "DISCONNECTED", "UNASSIGNED", "OPEN")

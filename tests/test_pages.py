@@ -1,15 +1,16 @@
 """The pages: few queries, flat in rows, in both languages, and usable without JavaScript."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
 
 from merchants.forms import DEMO_PASSWORD
-from merchants.models import ProviderAccount, SyncRun
-from merchants.sync import run_sync
+from merchants.models import Branch, ProviderAccount, SyncRun
+from merchants.sync import Ask, run_sync
 from settlements.models import Reconciliation
 from terminals.models import Terminal
 from tests.conftest import NOON, QUICK, Played
@@ -253,6 +254,37 @@ class TestHome:
         )  # fmt: skip
         assert rows.exists()
         assert shown["before"].sales == rows.count()
+        assert shown["before"].sales_minor == sum(row.captured_minor or 0 for row in rows)
+
+    @pytest.mark.parametrize(
+        ("zone", "moment"),
+        [
+            # The clocks went back in the night to 25 October.
+            ("Europe/Copenhagen", datetime(2026, 10, 28, 11, 25, tzinfo=UTC)),
+            # An hour that does not begin with UTC's.
+            ("Asia/Kolkata", datetime(2026, 10, 28, 11, 25, tzinfo=UTC)),
+        ],
+    )
+    def test_the_same_time_is_that_of_the_branchs_clock(
+        self, play: Any, alice: Any, browser: Client, monkeypatch: Any, zone: str, moment: datetime
+    ) -> None:
+        nearpay = play(transactions=3000, now=moment)
+        account = nearpay.connect(alice.merchant)
+        run_sync(account.pk, Ask(only=frozenset({"branches"})), limits=QUICK)
+        Branch.objects.update(zone=zone)
+        run_sync(account.pk, limits=QUICK)
+        monkeypatch.setattr("reports.views.now", lambda: moment)
+        shown = browser.get("/").context
+        then = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None) - timedelta(days=7)
+        rows = [
+            row
+            for row in Transaction.objects.filter(
+                kind="PURCHASE", status="APPROVED", business_day=shown["before_day"]
+            )
+            if row.occurred_at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) <= then
+        ]
+        assert rows
+        assert shown["before"].sales == len(rows)
         assert shown["before"].sales_minor == sum(row.captured_minor or 0 for row in rows)
 
     def test_a_branch_is_all_that_its_member_sees_added_up(
