@@ -245,12 +245,8 @@ class Session(models.Model):
         return self.ref
 
 
-class DayTotal(models.Model):
-    """What a branch's business day adds up to, by scheme and currency; kept by `rollups`.
-
-    Sales are approved purchases, refunds approved refunds, both by what was captured. `reversed`
-    counts what was undone, `other` what is none of these.
-    """
+class Total(models.Model):
+    """A part of what one branch's business day adds up to; kept by `rollups`."""
 
     # Made from transactions, whose references are checked.
     merchant = models.ForeignKey(Merchant, models.PROTECT, db_index=False, db_constraint=False)
@@ -261,8 +257,20 @@ class DayTotal(models.Model):
         Branch, models.PROTECT, null=True, db_index=False, db_constraint=False
     )
     day = models.DateField()
-    scheme = models.CharField(max_length=12, choices=Scheme)
     currency = models.CharField(max_length=3)
+
+    class Meta:
+        abstract = True
+
+
+class DayTotal(Total):
+    """What a branch's business day adds up to, by scheme and currency.
+
+    Sales are approved purchases, refunds approved refunds, both by what was captured. `reversed`
+    counts what was undone, `other` what is none of these.
+    """
+
+    scheme = models.CharField(max_length=12, choices=Scheme)
     sales = models.IntegerField()
     sales_minor = models.BigIntegerField()
     refunds = models.IntegerField()
@@ -284,19 +292,10 @@ class DayTotal(models.Model):
         return f"{self.day} {self.scheme} {self.currency}"
 
 
-class HourTotal(models.Model):
+class HourTotal(Total):
     """What an hour of a branch's business day sold, on the branch's own clock."""
 
-    merchant = models.ForeignKey(Merchant, models.PROTECT, db_index=False, db_constraint=False)
-    account = models.ForeignKey(
-        ProviderAccount, models.PROTECT, db_index=False, db_constraint=False
-    )
-    branch = models.ForeignKey(
-        Branch, models.PROTECT, null=True, db_index=False, db_constraint=False
-    )
-    day = models.DateField()
     hour = models.SmallIntegerField()
-    currency = models.CharField(max_length=3)
     sales = models.IntegerField()
     sales_minor = models.BigIntegerField()
     declined = models.IntegerField()
@@ -314,19 +313,10 @@ class HourTotal(models.Model):
         return f"{self.day} {self.hour}:00 {self.currency}"
 
 
-class DeclineTotal(models.Model):
+class DeclineTotal(Total):
     """How many purchases a branch's business day saw declined for a reason; '' is none given."""
 
-    merchant = models.ForeignKey(Merchant, models.PROTECT, db_index=False, db_constraint=False)
-    account = models.ForeignKey(
-        ProviderAccount, models.PROTECT, db_index=False, db_constraint=False
-    )
-    branch = models.ForeignKey(
-        Branch, models.PROTECT, null=True, db_index=False, db_constraint=False
-    )
-    day = models.DateField()
     action_code = models.CharField(max_length=200)
-    currency = models.CharField(max_length=3)
     declined = models.IntegerField()
     amount_minor = models.BigIntegerField()
 

@@ -47,7 +47,7 @@ _ROWS = """
             count(*) filter (where kind = 'REFUND' and status = 'APPROVED'),
             coalesce(sum(captured) filter (where kind = 'REFUND' and status = 'APPROVED'), 0),
             count(*) filter (where kind = 'PURCHASE' and status = 'DECLINED'),
-            count(*) filter (where status = 'REVERSED'),
+            count(*) filter (where status = 'REVERSED' and kind <> 'OTHER'),
             count(*) filter (
                 where status not in ('APPROVED', 'DECLINED', 'REVERSED') or kind = 'OTHER'
                     or (kind = 'REFUND' and status = 'DECLINED')
