@@ -13,6 +13,14 @@
       window.location.reload();
     }
   });
+  // What refreshes by itself waits while somebody reads or stands inside of it.
+  document.addEventListener("htmx:beforeRequest", function (event) {
+    var part = event.target;
+    var busy = part.querySelector("details[open]") || part.contains(document.activeElement);
+    if (part.getAttribute("hx-trigger") && part.getAttribute("hx-trigger").indexOf("every") === 0 && busy) {
+      event.preventDefault();
+    }
+  });
   // «/» leads to the search box, except where one types.
   document.addEventListener("keydown", function (event) {
     var box = document.getElementById("q");
