@@ -35,8 +35,9 @@ class Found:
 def search(member: Membership, text: str) -> Found:
     """What a person may see of what has this identifier or name, exactly.
 
-    Each shape has its own index, so that no look-up reads more as there is more: twelve digits are
-    an RRN, six signs a STAN or an approval code, four digits the end of a card number.
+    Each shape has its own index, so that no look-up of a transaction reads more as there are more:
+    twelve digits are an RRN, six signs a STAN or an approval code, four digits the end of a card
+    number.
     """
     asked = western(text)[:LONGEST]
     found = Found(asked)
@@ -52,7 +53,7 @@ def search(member: Membership, text: str) -> Found:
         conditions.append(Q(pan_last4=asked))
     elif _UUID.fullmatch(asked):
         accounts = member.merchant.accounts.values("pk")
-        conditions.append(Q(account__in=accounts, ref=asked.lower()))
+        conditions.append(Q(account__in=accounts, ref__in=[asked, asked.lower()]))
     met: dict[int, Transaction] = {}
     for condition in conditions:
         for row in own.filter(condition).order_by("-occurred_at", "-pk")[:MOST]:
