@@ -37,7 +37,7 @@ PROBES = (0.07, 0.19, 0.31, 0.46, 0.58, 0.71, 0.83, 1.0)
 MOST_CIRCLES = 3
 # How often one page is asked for before it is believed that it brings nothing new.
 MOST_ASKED = 4
-# Empty pages, each asked for twice, that end a list though its total says that it goes on.
+# Pages in a row, empty however often they are asked for, that end a list before its total.
 MOST_EMPTY = 4
 MOST_PASSES = 3
 MOST_PAGES = 1_000_000
@@ -152,7 +152,6 @@ class _Walk:
         whole = True
         for _ in range(MOST_PASSES):
             self.shifted = self.stale = False
-            self.met = set()
             fresh = 0
             trend = _Trend()
             trend.add(_times(first))
