@@ -27,32 +27,34 @@ def _types(table: str) -> dict[str, str]:
 
 def hashes(table: str, account_id: int, refs: Sequence[str]) -> dict[str, bytes]:
     """The content hashes of those of an account's rows that are stored, by ref."""
-    found = _of_refs(table, "content_hash", account_id, refs)
-    return {ref: bytes(digest) for ref, digest in found}
+    found = of_refs(table, ("content_hash",), account_id, refs)
+    return {ref: bytes(digest) for ref, digest in found if digest is not None}
 
 
 def pks(table: str, account_id: int, refs: Sequence[str]) -> dict[str, int]:
     """The primary keys of those of an account's rows that are stored, by ref."""
-    return dict(_of_refs(table, "id", account_id, refs))
+    return dict(of_refs(table, ("id",), account_id, refs))
 
 
-def _of_refs(
-    table: str, column: str, account_id: int, refs: Sequence[str]
-) -> list[tuple[str, Any]]:
-    """A column, where it is not null, of the rows with some refs.
+def of_refs(
+    table: str, columns: Sequence[str], account_id: int, refs: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """The ref and some columns of those of an account's rows that are stored.
 
     One text instead of a thousand parameters: that alone halves the time it takes.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL(
-                "select ref, {column} from {table} where account_id = %s"
+                "select {columns} from {table} where account_id = %s"
                 " and ref = any(array(select json_array_elements_text(%s::json)))"
-                " and {column} is not null"
-            ).format(table=sql.Identifier(table), column=sql.Identifier(column)),
+            ).format(
+                columns=sql.SQL(", ").join(map(sql.Identifier, ("ref", *columns))),
+                table=sql.Identifier(table),
+            ),
             [account_id, msgspec.json.encode(refs).decode()],
         )
-        found: list[tuple[str, Any]] = cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
 
 

@@ -122,7 +122,7 @@ def test_a_batch_costs_the_same_queries_whatever_it_touches(
     run_sync(account.pk, limits=QUICK)
     cells = set(Transaction.objects.values_list("branch_id", "business_day").distinct().order_by())
     assert len(cells) > 50
-    # Five, and two for the transaction.
-    with django_assert_max_num_queries(7), transaction.atomic():
+    # Four, and two for the transaction.
+    with django_assert_max_num_queries(6), transaction.atomic():
         refresh(account, cells, "Asia/Riyadh")
     assert of_rollups() == of_rows()

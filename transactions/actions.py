@@ -24,7 +24,7 @@ from terminals.actions import (
 from terminals.queries import terminals_by_ref, terminals_by_tid
 from transactions import receipts
 from transactions.queries import cells_of
-from transactions.rollups import refresh
+from transactions.rollups import Cell, add, hold, refresh
 
 COLUMNS = (
     "account_id", "ref", "merchant_id", "branch_id", "terminal_id", "terminal_user_id",
@@ -34,6 +34,7 @@ COLUMNS = (
     "network", "reconciled", "occurred_at", "business_day", "content_hash", "version_at",
     "learned_at", "changed_at",
 )  # fmt: skip
+REF = COLUMNS.index("ref")
 BRANCH, DAY = COLUMNS.index("branch_id"), COLUMNS.index("business_day")
 RECEIPT_COLUMNS = ("transaction_id", "position", "ref", "kind", "dictionary_id", "body")
 SESSION_COLUMNS = (
@@ -85,9 +86,9 @@ def store_transactions(account: ProviderAccount, records: Records, at: datetime)
     provider lists it.
     """
     latest = {made.record.ref: (item, made) for item, made in records}
+    hold(account)
     # A change may move a row to another branch or day, and both are to be added up again.
-    before = [ref for ref, (item, _) in latest.items() if item.stored is not False]
-    left = cells_of(account, before) if before else set()
+    cells = cells_of(account, list(latest))
     rows = _rows(account, latest, at)
     written = upsert(
         "transactions_transaction",
@@ -103,10 +104,22 @@ def store_transactions(account: ProviderAccount, records: Records, at: datetime)
     _store_receipts(account, {ref: pk for pk, ref, _ in written}, changed, latest)
     _note_seen(account, [latest[ref][1].record for _, ref, _ in written])
     if written:
-        cells = {(row[BRANCH], row[DAY]) for row in rows}
-        refresh(account, cells | left, providers()[account.provider].default_zone)
+        _add_up(account, written, cells, {row[REF]: (row[BRANCH], row[DAY]) for row in rows})
     inserted = sum(new for *_, new in written)
     return Stored(inserted, len(written) - inserted)
+
+
+def _add_up(
+    account: ProviderAccount,
+    written: list[tuple[Any, ...]],
+    left: dict[str, Cell],
+    cells: dict[str, Cell],
+) -> None:
+    """Keep the roll-ups: `left` are the cells of rows that were there before."""
+    zone = providers()[account.provider].default_zone
+    changed = {cell for _, ref, new in written if not new for cell in (left[ref], cells[ref])}
+    add(account, [pk for pk, ref, new in written if new and cells[ref] not in changed], zone)
+    refresh(account, changed, zone)
 
 
 def _rows(

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from merchants.models import Membership, ProviderAccount
 from merchants.queries import branch_limit
-from portal.upsert import hashes
+from portal.upsert import hashes, of_refs
 from transactions.models import Receipt, Session, Transaction
 
 
@@ -29,10 +29,10 @@ def sessions_for(member: Membership) -> QuerySet[Session]:
     return own.select_related("branch", "terminal", "account")
 
 
-def cells_of(account: ProviderAccount, refs: Sequence[str]) -> set[tuple[int | None, date]]:
-    """The branches and business days in which those of some transactions stand that are stored."""
-    own = Transaction.objects.filter(account=account, ref__in=refs)
-    return set(own.order_by().values_list("branch_id", "business_day").distinct())
+def cells_of(account: ProviderAccount, refs: Sequence[str]) -> dict[str, tuple[int | None, date]]:
+    """The branch and business day in which those of some transactions stand that are stored."""
+    found = of_refs("transactions_transaction", ("branch_id", "business_day"), account.pk, refs)
+    return {ref: (branch, day) for ref, branch, day in found}
 
 
 def stored_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:

@@ -25,7 +25,6 @@ from django.db import (
     transaction,
 )
 from django.utils import timezone
-from msgspec.structs import replace
 
 from merchants.actions.accounts import opened
 from merchants.actions.resource import Resource, Stored
@@ -273,11 +272,7 @@ class _Run:
         """Look up which of some items are new or changed, and begin to read those."""
         refs = [item.ref for item in items if item.ref is not None]
         known = resource.known(self.account, refs) if refs else {}
-        fresh = [
-            replace(item, stored=item.ref in known)
-            for item in items
-            if item.ref is None or known.get(item.ref) != item.digest
-        ]
+        fresh = [item for item in items if item.ref is None or known.get(item.ref) != item.digest]
         return _Pending(len(items), refs, reader.submit(resource.read, connector, fresh))
 
     def _since(self, resource: Resource, bookmark: Bookmark | None) -> datetime | None:

@@ -40,8 +40,6 @@ class Item(msgspec.Struct, frozen=True):
     digest: bytes
     # A view into its page: nine of ten items are known by their digest and never looked at again.
     raw: msgspec.Raw | bytes
-    # Whether it was stored before, with other content; None where nobody has looked.
-    stored: bool | None = None
 
 
 @dataclass(frozen=True)
