@@ -3,24 +3,38 @@
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
 
 from merchants.models import Membership
-from merchants.queries import CHOSEN, memberships_of
+from merchants.queries import CHOSEN, CHOSEN_BRANCH, branches_for, memberships_of
 
+# A choice of more than these is made by searching.
+MOST_BRANCHES = 500
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
 def membership(get_response: Answer) -> Answer:
-    """Set `request.member`: the membership that was chosen, else the first, else None."""
+    """Set `request.member`: the membership that was chosen, else the first, else None.
+
+    Its `here` is the branch to which the person keeps lists and figures."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         request.member = None  # type: ignore[attr-defined]
         request.memberships = []  # type: ignore[attr-defined]
+        request.branches = []  # type: ignore[attr-defined]
         if request.user.is_authenticated:
             own = list(memberships_of(request.user))
             chosen = request.session.get(CHOSEN)
             request.memberships = own  # type: ignore[attr-defined]
-            request.member = _pick(own, chosen)  # type: ignore[attr-defined]
+            member = _pick(own, chosen)
+            if member is not None and (branch := request.session.get(CHOSEN_BRANCH)):
+                member.here = branches_for(member).filter(pk=branch).first()
+            request.member = member  # type: ignore[attr-defined]
+            if member is not None:
+                # Looked up once, and only by a page that offers them.
+                request.branches = SimpleLazyObject(  # type: ignore[attr-defined]
+                    lambda: list(branches_for(member).order_by("name", "pk")[:MOST_BRANCHES])
+                )
         return get_response(request)
 
     return answer

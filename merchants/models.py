@@ -49,6 +49,12 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return self.name or self.email
 
+    @property
+    def initials(self) -> str:
+        """One or two letters for the person's badge."""
+        words = (self.name or self.email.partition("@")[0]).split()
+        return "".join(word[0] for word in words[:2]).upper()
+
 
 class Merchant(models.Model):
     """A business that signs in: the tenant."""
@@ -102,6 +108,8 @@ class Membership(models.Model):
     every_branch = models.BooleanField(default=True)
     branches = models.ManyToManyField(Branch, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    # The branch that a signed-in person has chosen to look at, for one request; None is all.
+    here: Branch | None = None
 
     class Meta:
         constraints = [
@@ -127,6 +135,29 @@ class Membership(models.Model):
     def sees_personal(self) -> bool:
         """Whether mobile numbers and e-mails of terminal users are shown unmasked."""
         return self.may_manage
+
+
+class SavedView(models.Model):
+    """A list's filters, columns and sort under a name: one person's, or shared with the team."""
+
+    merchant = models.ForeignKey(Merchant, models.CASCADE, related_name="saved_views")
+    # None where a shared one has outlived its author.
+    author = models.ForeignKey(User, models.SET_NULL, null=True, related_name="saved_views")
+    list = models.CharField(max_length=20)
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=2000, blank=True)
+    shared = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "list", "author", "name"], name="one_view_per_author_and_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class ApiToken(models.Model):
@@ -385,6 +416,9 @@ class Gap(OfResource):
     since = models.DateTimeField(null=True)
     until = models.DateTimeField()
     found_at = models.DateTimeField(default=timezone.now)
+    # When somebody asked for it to be closed; a worker's next reading of the account does it.
+    asked_at = models.DateTimeField(null=True)
+    asked_by = models.ForeignKey(User, models.SET_NULL, null=True)
 
     class Meta:
         constraints = [

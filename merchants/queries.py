@@ -16,6 +16,7 @@ from merchants.models import (
     Gap,
     Membership,
     ProviderAccount,
+    SavedView,
     SetAside,
     SyncRun,
     SyncStep,
@@ -26,6 +27,8 @@ from providers.base.registry import providers
 MAIN = "transactions"
 # The session's key for the membership that a person has chosen.
 CHOSEN = "membership"
+# Likewise for the branch to which lists and figures are kept.
+CHOSEN_BRANCH = "branch"
 
 
 def member_of(request: HttpRequest) -> Membership:
@@ -62,6 +65,30 @@ def branches_with_identities(member: Membership) -> QuerySet[Branch]:
     """The same, with what each provider calls them."""
     identities = BranchIdentity.objects.select_related("account").order_by("pk")
     return branches_for(member).prefetch_related(Prefetch("identities", identities))
+
+
+# An address that names a place of its own is answered for that place.
+PLACES = ("branch", "terminal", "terminal_user", "tid")
+
+
+def in_branch(request: HttpRequest, path: str = "branch") -> Q:
+    """The condition that keeps a list to the branch that a person has chosen."""
+    here = member_of(request).here
+    named = any(request.GET.get(place) for place in PLACES)
+    return Q() if here is None or named else Q(**{path: here.pk})
+
+
+def saved_views(member: Membership, list_: str) -> QuerySet[SavedView]:
+    """The views of a list that a person has saved, and those that the team shares."""
+    own = SavedView.objects.filter(merchant=member.merchant_id, list=list_)
+    return own.filter(Q(author=member.user_id) | Q(shared=True)).order_by("name", "pk")
+
+
+def removable_views(member: Membership) -> QuerySet[SavedView]:
+    """The views that a person may take away: their own, and for managers the shared ones."""
+    own = SavedView.objects.filter(merchant=member.merchant_id)
+    theirs = Q(author=member.user_id)
+    return own.filter(theirs | Q(shared=True) if member.may_manage else theirs)
 
 
 def accounts_for(member: Membership) -> QuerySet[ProviderAccount]:
@@ -164,3 +191,10 @@ def bookmarks_of(account: ProviderAccount) -> list[Bookmark]:
 def gaps_of(account: ProviderAccount) -> list[Gap]:
     """The stretches of an account that no run has covered."""
     return list(Gap.objects.filter(account=account).order_by("until", "pk"))
+
+
+def gaps_by_account(member: Membership) -> dict[int, int]:
+    """How many gaps a person's accounts have in their transactions."""
+    own = Gap.objects.filter(account__in=accounts_for(member), resource=MAIN)
+    counted = own.order_by().values_list("account").annotate(found=Count("pk"))
+    return dict(counted)

@@ -10,7 +10,15 @@ from django.utils import timezone
 
 from merchants import sync
 from merchants.models import ProviderAccount, SyncRun
-from merchants.sync import AlreadyRunning, Ask, NotActive, due_accounts, revive, run_sync
+from merchants.sync import (
+    AlreadyRunning,
+    Ask,
+    NotActive,
+    close_gaps,
+    due_accounts,
+    revive,
+    run_sync,
+)
 from portal.celery import wake
 
 log = logging.getLogger(__name__)
@@ -31,10 +39,29 @@ def sync_account(
     """Read one account now."""
     try:
         run = run_sync(account_id, Ask(reason=reason, requested_by=user_id))
+        if run.state == SyncRun.State.DONE:
+            close_gaps(account_id)
     except (AlreadyRunning, NotActive, ProviderAccount.DoesNotExist) as problem:
         log.info("account %s not synced: %s", account_id, problem)
         return type(problem).__name__
     return str(run.state)
+
+
+@shared_task(
+    bind=True,
+    name="merchants.close_gaps",
+    autoretry_for=(OperationalError, InterfaceError),
+    retry_backoff=2,
+    retry_backoff_max=30,
+    max_retries=20,
+)
+def close_asked_gaps(self: "Task[Any, Any]", account_id: int) -> int:
+    """Close the gaps that somebody asked for; one whose account is busy waits for its reading."""
+    try:
+        return len(close_gaps(account_id))
+    except (AlreadyRunning, NotActive, ProviderAccount.DoesNotExist) as problem:
+        log.info("account %s, gaps not closed yet: %s", account_id, problem)
+        return 0
 
 
 @shared_task(name="merchants.sync_due")

@@ -109,3 +109,8 @@ class SchemeTotal(models.Model):
     def label(self) -> str:
         """The scheme's name in the reader's language."""
         return str(SCHEME_LABELS.get(self.scheme, self.word))
+
+    @property
+    def difference_minor(self) -> int:
+        """How much more the host counted than the terminal, in minor units."""
+        return self.host_total_minor - self.pos_total_minor

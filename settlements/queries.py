@@ -8,12 +8,22 @@ from merchants.models import Membership, ProviderAccount
 from merchants.queries import branch_limit
 from portal.upsert import hashes
 from settlements.models import Reconciliation, SchemeTotal
+from transactions.models import Transaction
 
 
 def reconciliations_for(member: Membership) -> QuerySet[Reconciliation]:
     """The reconciliations that a person may see."""
     own = Reconciliation.objects.filter(merchant=member.merchant_id).filter(branch_limit(member))
     return own.select_related("branch", "terminal", "account")
+
+
+def close_after(member: Membership, transaction: Transaction) -> Reconciliation | None:
+    """The first close of a transaction's terminal after it."""
+    if transaction.terminal_id is None:
+        return None
+    own = reconciliations_for(member).filter(terminal=transaction.terminal_id)
+    after = own.filter(occurred_at__gte=transaction.occurred_at)
+    return after.order_by("occurred_at", "pk").first()
 
 
 def schemes_of(reconciliation: Reconciliation) -> list[SchemeTotal]:

@@ -26,6 +26,7 @@ class TerminalUser(models.Model):
                 fields=["account", "ref"], name="one_terminal_user_per_account_and_ref"
             )
         ]
+        indexes = [models.Index(fields=["merchant", "name", "id"], name="terminal_user_by_name")]
 
     def __str__(self) -> str:
         return self.name

@@ -1,10 +1,11 @@
 """What of terminals a person may see."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
-from merchants.models import Membership, ProviderAccount
+from merchants.models import Branch, Membership, ProviderAccount
 from merchants.queries import branch_limit
 from portal.upsert import hashes
 from terminals.models import Terminal, TerminalUser
@@ -22,6 +23,18 @@ def terminal_users_for(member: Membership) -> QuerySet[TerminalUser]:
     if member.every_branch:
         return own
     return own.filter(pk__in=terminals_for(member).values("terminal_user_id"))
+
+
+def terminal_users_with_terminals(member: Membership) -> QuerySet[TerminalUser]:
+    """The same, with those of the terminals that they hold which the person may see."""
+    held = terminals_for(member).order_by("tid", "pk")
+    own = terminal_users_for(member).select_related("account")
+    return own.prefetch_related(Prefetch("terminals", held))
+
+
+def holders_in(member: Membership, branch: Branch) -> QuerySet[Any, Any]:
+    """The pks of those who hold a terminal in one branch."""
+    return terminals_for(member).filter(branch=branch).values("terminal_user_id")
 
 
 def terminal_refs(account: ProviderAccount) -> list[str]:

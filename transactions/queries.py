@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from merchants.models import Membership, ProviderAccount
 from merchants.queries import branch_limit
 from portal.upsert import hashes, of_refs
-from transactions.models import Receipt, Session, Transaction
+from transactions.models import Kind, Receipt, Session, Status, Transaction
 
 
 def transactions_for(member: Membership) -> QuerySet[Transaction]:
@@ -17,10 +17,66 @@ def transactions_for(member: Membership) -> QuerySet[Transaction]:
     return own.select_related("branch", "terminal", "terminal_user", "account")
 
 
+def net_of(rows: Sequence[Transaction]) -> dict[str, int]:
+    """What some rows moved, by currency: captured purchases less captured refunds."""
+    net: dict[str, int] = {}
+    for row in rows:
+        if row.status == Status.APPROVED and row.kind in (Kind.PURCHASE, Kind.REFUND):
+            sign = -1 if row.kind == Kind.REFUND else 1
+            net[row.currency] = net.get(row.currency, 0) + sign * (row.captured_minor or 0)
+    return dict(sorted(net.items()))
+
+
 def receipts_of(transaction: Transaction) -> list[Receipt]:
     """A transaction's receipts in the order in which they were printed."""
     own = Receipt.objects.filter(transaction=transaction).select_related("dictionary")
     return list(own.order_by("position", "pk"))
+
+
+MOST_RELATED = 6
+
+
+def session_of(member: Membership, transaction: Transaction) -> Session | None:
+    """The payment session that a transaction answered."""
+    own = sessions_for(member).filter(account=transaction.account_id)
+    return own.filter(transaction_ref=transaction.ref).order_by("occurred_at", "pk").first()
+
+
+def neighbours_of(
+    member: Membership, transaction: Transaction
+) -> tuple[Transaction | None, Transaction | None]:
+    """The transactions before and after on the same terminal."""
+    if transaction.terminal_id is None:
+        return None, None
+    own = transactions_for(member).filter(terminal=transaction.terminal_id)
+    at, pk = transaction.occurred_at, transaction.pk
+    before = own.filter(occurred_at__lte=at).exclude(occurred_at=at, pk__gte=pk)
+    after = own.filter(occurred_at__gte=at).exclude(occurred_at=at, pk__lte=pk)
+    return (
+        before.order_by("-occurred_at", "-pk").first(),
+        after.order_by("occurred_at", "pk").first(),
+    )
+
+
+def of_same_reference(member: Membership, transaction: Transaction) -> list[Transaction]:
+    """The others of the same customer reference: a refund of this sale, or its first try."""
+    if not transaction.reference:
+        return []
+    own = transactions_for(member).filter(reference=transaction.reference)
+    return list(own.exclude(pk=transaction.pk).order_by("-occurred_at", "-pk")[:MOST_RELATED])
+
+
+def of_same_card(member: Membership, transaction: Transaction) -> list[Transaction]:
+    """A guess at the same card at the same branch before: last four digits and scheme."""
+    if not transaction.pan_last4 or transaction.branch_id is None:
+        return []
+    own = transactions_for(member).filter(
+        pan_last4=transaction.pan_last4,
+        scheme=transaction.scheme,
+        branch=transaction.branch_id,
+        occurred_at__lt=transaction.occurred_at,
+    )
+    return list(own.order_by("-occurred_at", "-pk")[:MOST_RELATED])
 
 
 def sessions_for(member: Membership) -> QuerySet[Session]:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 
-from merchants.models import Membership, Merchant, ProviderAccount
+from merchants.models import Gap, Membership, Merchant, ProviderAccount
 from portal import encryption
 from portal.celery import wake
 from providers.base.errors import NotAuthorised, Refused
@@ -197,6 +197,14 @@ def ask_for_sync(*, account: ProviderAccount, by: Membership, at: datetime) -> N
     """Start a sync as soon as a worker is free; one that runs already is enough."""
     ProviderAccount.objects.filter(pk=account.pk).update(retry_at=None)
     wake("merchants.sync_account", account.pk, "BUTTON", by.user_id)
+
+
+def ask_to_close(*, gap: Gap, by: Membership, at: datetime) -> None:
+    """Have a gap read as soon as a worker is free. A second wish changes nothing."""
+    own = Gap.objects.filter(pk=gap.pk, asked_at__isnull=True)
+    with transaction.atomic():
+        own.update(asked_at=at, asked_by=by.user_id)
+        wake("merchants.close_gaps", gap.account_id)
 
 
 def webhook_secret(account: ProviderAccount) -> str:

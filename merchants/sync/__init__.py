@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from merchants.actions import branches as branch_actions
 from merchants.actions.resource import Resource
 from merchants.models import ProviderAccount
+from merchants.sync.gaps import asked_gaps, close_gaps
 from merchants.sync.hints import read_hints
 from merchants.sync.locks import AlreadyRunning, abandoned_runs, due_accounts, lock_key, revive
 from merchants.sync.resources import resources
@@ -13,7 +14,7 @@ from portal.upsert import hashes
 from providers.base.provider import FindsBranches, ListsBranches
 
 __all__ = [
-    "RESOURCES", "AlreadyRunning", "Ask", "NotActive", "abandoned_runs",
+    "RESOURCES", "AlreadyRunning", "Ask", "NotActive", "abandoned_runs", "asked_gaps", "close_gaps",
     "due_accounts", "lock_key", "read_hints", "resources", "revive", "run_sync",
 ]  # fmt: skip
 

@@ -92,6 +92,8 @@ class Ask:
     # Read from here on, instead of from the bookmark's window; what lies between is a gap.
     since: datetime | None = None
     deep: bool = False
+    # Read everything from the beginning.
+    whole: bool = False
 
 
 def run_sync(
@@ -167,7 +169,7 @@ class _Run:
         self.aside = Aside(account)
         # When a step's figures were last written; a run begins with writing them.
         self.saved_at = timezone.now()
-        plain = ask.only is None and ask.since is None
+        plain = ask.only is None and ask.since is None and not ask.whole
         self.deep = ask.deep or (plain and account.next_deep_at <= timezone.now())
         with transaction.atomic():
             self.run = SyncRun.objects.create(
@@ -283,7 +285,7 @@ class _Run:
         """
         if self.ask.since is not None and resource.windowed:
             return self.ask.since
-        if bookmark is None or not resource.windowed:
+        if self.ask.whole or bookmark is None or not resource.windowed:
             return None
         if not self.deep:
             return bookmark.complete_to - timedelta(hours=settings.SYNC_WINDOW_HOURS)
