@@ -15,6 +15,7 @@ accounts = [
     path("<int:pk>/sync/", views.sync_now, name="sync-now"),
     path("<int:pk>/pause/", views.pause, name="pause"),
     path("<int:pk>/resume/", views.resume, name="resume"),
+    path("gaps/<int:pk>/close/", views.close_gap, name="close-gap"),
     path("<int:pk>/remove/", views.remove_account, name="remove-account"),
 ]
 own: list[URLPattern | URLResolver] = [
@@ -22,6 +23,9 @@ own: list[URLPattern | URLResolver] = [
     path("branches/<int:pk>/", views.branch, name="branch"),
     path("accounts/", include(accounts)),
     path("merchant/", views.choose_member, name="choose-member"),
+    path("branch/", views.choose_branch, name="choose-branch"),
+    path("views/", views.save_view, name="save-view"),
+    path("views/<int:pk>/remove/", views.remove_view, name="remove-view"),
     path("hooks/<int:pk>/<str:secret>/", views.hook, name="hook"),
 ]
 urlpatterns = [

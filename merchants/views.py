@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.crypto import constant_time_compare
 from django.utils.timezone import now
@@ -18,10 +19,19 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from merchants import queries
 from merchants.actions import accounts as actions
 from merchants.actions.hints import note_hint
+from merchants.actions.saved import NotSaved
+from merchants.actions.saved import remove_view as remove_view_
+from merchants.actions.saved import save_view as save_view_
+from merchants.calendar import calendar, cost_of
+from merchants.columns import BRANCHES
+from merchants.filters import BranchFilter
 from merchants.forms import ConnectAccount
-from merchants.models import Branch, Membership, ProviderAccount, SyncRun
-from merchants.queries import CHOSEN, member_of
+from merchants.models import Branch, Gap, Membership, ProviderAccount, SavedView, SyncRun
+from merchants.queries import CHOSEN, CHOSEN_BRANCH, member_of
+from merchants.sync.resources import resources
 from portal import htmx
+from portal.lists import Listing
+from portal.pages import back
 from providers.base.errors import ProviderFailure
 from providers.base.registry import providers
 
@@ -48,15 +58,76 @@ def choose_member(request: HttpRequest) -> HttpResponse:
     for membership in request.memberships:  # type: ignore[attr-defined]
         if str(membership.pk) == request.POST.get("membership"):
             request.session[CHOSEN] = membership.pk
+            request.session.pop(CHOSEN_BRANCH, None)
             return redirect("home")
     raise Http404
 
 
 @login_required
+@require_POST
+def choose_branch(request: HttpRequest) -> HttpResponse:
+    """Keep lists and figures to one branch; an empty choice is all of them."""
+    member = member_of(request)
+    chosen = request.POST.get("branch", "")
+    if chosen:
+        number = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 19 else 0
+        found = get_object_or_404(queries.branches_for(member), pk=number)
+        request.session[CHOSEN_BRANCH] = found.pk
+    else:
+        request.session.pop(CHOSEN_BRANCH, None)
+    return redirect(back(request))
+
+
+@login_required
+@require_POST
+def save_view(request: HttpRequest) -> HttpResponse:
+    """Keep what a list shows under a name, and go back to it."""
+    why = {
+        "name": _("A view needs a name of at most 60 signs."),
+        "list": _("There is no such list."),
+        "long": _("The filters are too many to be kept."),
+        "many": _("You have 30 views of this list; remove one first."),
+    }
+    given = request.POST
+    try:
+        made = save_view_(
+            by=member_of(request), list_=given.get("list", ""), name=given.get("name", ""),
+            query=given.get("query", ""), shared=given.get("shared") == "on",
+        )  # fmt: skip
+    except NotSaved as problem:
+        messages.error(request, why[str(problem)])
+    else:
+        messages.success(request, _("The view “%(name)s” is saved.") % {"name": made.name})
+    return redirect(back(request))
+
+
+def own_view(request: HttpRequest, pk: int) -> SavedView:
+    """The saved view, 404 for whoever may not take it away."""
+    return get_object_or_404(queries.removable_views(member_of(request)), pk=pk)
+
+
+@htmx.object_view(own_view, "POST")
+def remove_view(request: HttpRequest, found: SavedView) -> HttpResponse:
+    remove_view_(view=found)
+    messages.success(request, _("The view “%(name)s” is removed.") % {"name": found.name})
+    return redirect(back(request))
+
+
+@login_required
 @require_GET
-def branches(request: HttpRequest) -> HttpResponse:
-    found = queries.branches_with_identities(member_of(request)).order_by("name", "pk")
-    return htmx.page(request, "merchants/branches.html", {"branches": found[:500]}, fragment="rows")
+def branches(request: HttpRequest) -> HttpResponseBase:
+    """Branches, by name."""
+    member = member_of(request)
+    chosen = BranchFilter(request.GET, queries.branches_with_identities(member))
+    listing = Listing(request, BRANCHES, chosen)
+    if listing.wants_download:
+        return listing.download()
+    context = {
+        "listing": listing, "page": listing.page, "shown": listing.shown, "filter": chosen,
+        "views": queries.saved_views(member, BRANCHES.name),
+        "freshness": queries.freshness_of(member),
+    }  # fmt: skip
+    return htmx.page(request, "merchants/branches.html", context, fragment="rows")
 
 
 def own_branch(request: HttpRequest, pk: int) -> Branch:
@@ -98,16 +169,23 @@ def _health(request: HttpRequest, found: ProviderAccount) -> dict[str, Any]:
         queries.runs_for(member).filter(account=found).order_by("-started_at", "-pk")[:SHOWN_RUNS]
     )
     running = next((run for run in runs if run.state == SyncRun.State.RUNNING), None)
+    zone, moment = providers()[found.provider].default_zone, now()
+    bookmarks, gaps = queries.bookmarks_of(found), queries.gaps_of(found)
+    steps = [step for run in runs for step in run.steps.all() if step.state == step.State.DONE]
+    windowed = {resource.name for resource in resources() if resource.windowed}
     aside = queries.set_aside_for(member).filter(account=found).order_by("-first_seen_at", "-pk")
     return {
         "account": found,
-        "zone": providers()[found.provider].default_zone,
+        "zone": zone,
         "runs": runs,
         "latest": running or (runs[0] if runs else None),
         "running": running,
         "set_aside": aside[:SHOWN_SET_ASIDE],
-        "bookmarks": queries.bookmarks_of(found),
-        "gaps": queries.gaps_of(found),
+        "bookmarks": bookmarks,
+        "gaps": [(gap, cost_of(gap, steps, moment)) for gap in gaps],
+        "calendar": calendar(
+            [mark for mark in bookmarks if mark.resource in windowed], gaps, zone, moment
+        ),
         "shown": actions.described(found),
         "webhook": request.build_absolute_uri(actions.webhook_path(found)),
     }
@@ -172,6 +250,19 @@ def sync_now(request: HttpRequest, found: ProviderAccount) -> HttpResponse:
     actions.ask_for_sync(account=found, by=member_of(request), at=now())
     messages.info(request, _("The sync starts as soon as a worker is free."))
     return htmx.done(request, event="sync-asked", otherwise="merchants:account", pk=found.pk)
+
+
+def own_gap(request: HttpRequest, pk: int) -> Gap:
+    """The gap, 404 for whoever may not manage its account."""
+    accounts_ = queries.accounts_for(member_of(request))
+    return get_object_or_404(Gap.objects.filter(account__in=accounts_), pk=pk)
+
+
+@htmx.object_view(own_gap, "POST")
+def close_gap(request: HttpRequest, found: Gap) -> HttpResponse:
+    actions.ask_to_close(gap=found, by=member_of(request), at=now())
+    messages.success(request, _("The gap is read as soon as a worker is free."))
+    return redirect("merchants:account", pk=found.account_id)
 
 
 @htmx.object_view(own_account, "POST")

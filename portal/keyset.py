@@ -26,6 +26,11 @@ class Keys:
     field: str
     descending: bool = True
 
+    @property
+    def order(self) -> list[str]:
+        sign = "-" if self.descending else ""
+        return [f"{sign}{self.field}", f"{sign}pk"]
+
 
 @dataclass(frozen=True)
 class Slice(Generic[M]):

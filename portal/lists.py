@@ -1,28 +1,244 @@
-"""A page of a filtered list, the same way for every list."""
+"""Lists, the same way everywhere: filters, columns and sort in the address, pages by key, CSV.
 
+What a list shows is said by its `List`; what of it one person sees is a queryset that is already
+narrowed to what is theirs.
+"""
+
+import csv
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest
+from django.db import models, transaction
+from django.http import HttpRequest, QueryDict, StreamingHttpResponse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 from django_filters import FilterSet
 
 from portal import keyset
 from portal.api import scope
+from portal.templatetags.show import places
 
 SIZE = 50
+# What another page shows of a list.
+FEW = 8
+# Rows that a download takes from the database at a time.
+CHUNK = 2000
+# What of an address is not the list itself, but where in it one stands or how it is handed over.
+PASSING = ("cursor", "download", "few", "page_size")
+# A spreadsheet would take a text that begins so for a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def listed(
-    request: HttpRequest, chosen: FilterSet, keys: keyset.Keys, size: int = SIZE
-) -> keyset.Slice[Any]:
-    """The rows that a list's filters and cursor ask for; the filters stand in the address.
+@dataclass(frozen=True)
+class Column:
+    """One column: its name in the address, its heading, and what a download writes of a row."""
 
-    A filter that cannot be read shows no rows: all of them would pass for its answer.
-    Raises BadRequest for a cursor of another list.
-    """
-    rows = chosen.qs if chosen.is_valid() else chosen.qs.none()
-    cursor = request.GET.get("cursor")
-    try:
-        return keyset.cut(rows, keys, size=size, cursor=cursor, scope=scope(request))
-    except keyset.InvalidCursor as problem:
-        raise BadRequest(str(problem)) from None
+    name: str
+    label: Any
+    value: Callable[[Any], Any]
+    # Whether it is there where nobody has chosen, and whether it can be taken away.
+    usual: bool = True
+    fixed: bool = False
+    # Its class in the table's head.
+    css: str = ""
+
+
+@dataclass(frozen=True)
+class List:
+    """What one list can show. The first of `sorts` is the usual one."""
+
+    name: str
+    columns: tuple[Column, ...]
+    sorts: Mapping[str, tuple[Any, keyset.Keys]]
+    # The filters that have a field of their own on the page.
+    fields: tuple[str, ...] = ()
+
+    def named(self, names: list[str]) -> list[Column]:
+        """The columns of these names in the list's own order; without any, the usual ones."""
+        wanted = [each for each in self.columns if each.fixed or each.name in names]
+        if any(not each.fixed for each in wanted):
+            return wanted
+        return [each for each in self.columns if each.usual or each.fixed]
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A filter that is set: its name, its value in words, and the address without it."""
+
+    label: str
+    value: str
+    without: str
+
+
+@dataclass
+class Listing:
+    """One person's look at a list, as the address asks for it."""
+
+    request: HttpRequest
+    of: List
+    chosen: FilterSet
+    # What the numbers in some filters stand for: filter -> value -> name.
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        return self.of.named(self.request.GET.getlist("columns"))
+
+    @cached_property
+    def shown(self) -> dict[str, bool]:
+        """Which columns are shown, by name."""
+        return {each.name: True for each in self.columns}
+
+    @cached_property
+    def sort(self) -> str:
+        asked = self.request.GET.get("sort", "")
+        return asked if asked in self.of.sorts else next(iter(self.of.sorts))
+
+    @cached_property
+    def keys(self) -> keyset.Keys:
+        return self.of.sorts[self.sort][1]
+
+    @property
+    def sorts(self) -> Iterator[tuple[str, Any]]:
+        return ((name, label) for name, (label, _keys) in self.of.sorts.items())
+
+    @cached_property
+    def query(self) -> str:
+        """The address's query without where in the list one stands: what a saved view keeps."""
+        return self._query()
+
+    @property
+    def others(self) -> list[tuple[str, str]]:
+        """The filters alone, for the form that changes columns and order."""
+        query = QueryDict(self._query("columns", "sort"))
+        return [(key, value) for key, values in query.lists() for value in values]
+
+    @property
+    def unseen(self) -> list[tuple[str, str]]:
+        """What stands in the address and has no field on the page; its form must not lose it."""
+        query = QueryDict(self._query(*self.of.fields))
+        return [(key, value) for key, values in query.lists() for value in values]
+
+    def _query(self, *without: str) -> str:
+        pairs = [
+            (key, value)
+            for key, values in self.request.GET.lists()
+            for value in values
+            if value and key not in PASSING and key not in without and key in self.known
+        ]
+        return urlencode(sorted(pairs))
+
+    @cached_property
+    def known(self) -> set[str]:
+        return {*self.chosen.filters, "columns", "sort"}
+
+    @cached_property
+    def rows(self) -> models.QuerySet[Any]:
+        """A filter that cannot be read shows no rows: all of them would pass for its answer."""
+        found: models.QuerySet[Any] = (
+            self.chosen.qs if self.chosen.is_valid() else self.chosen.qs.none()
+        )
+        return found
+
+    @cached_property
+    def page(self) -> keyset.Slice[Any]:
+        """The rows at the cursor. Raises BadRequest for a cursor of another list."""
+        return self.cut(FEW if "few" in self.request.GET else SIZE)
+
+    def cut(self, size: int) -> keyset.Slice[Any]:
+        cursor = self.request.GET.get("cursor")
+        try:
+            return keyset.cut(
+                self.rows, self.keys, size=size, cursor=cursor, scope=scope(self.request)
+            )
+        except keyset.InvalidCursor as problem:
+            raise BadRequest(str(problem)) from None
+
+    @cached_property
+    def chips(self) -> list[Chip]:
+        """The filters that are set, in words."""
+        if not self.chosen.is_valid():
+            return []
+        found = []
+        for name, each in self.chosen.filters.items():
+            values = [value for value in self.request.GET.getlist(name) if value]
+            if values:
+                words = _words(self.chosen.form.fields[name], self.names.get(name, {}))
+                value = ", ".join(words.get(value, value) for value in values)
+                found.append(Chip(str(each.label), value, self._query(name)))
+        return found
+
+    @property
+    def wants_download(self) -> bool:
+        return self.request.GET.get("download") == "csv"
+
+    def download(self) -> StreamingHttpResponse:
+        """Every row that the filters let through, in the order and with the columns shown.
+
+        Raises BadRequest where a filter cannot be read: an empty file would pass for its answer.
+        """
+        if not self.chosen.is_valid():
+            raise BadRequest("A filter of the download cannot be read.")
+        day = timezone.localdate().isoformat()
+        language = translation.get_language() or "en"
+        return StreamingHttpResponse(
+            self._lines(language),
+            content_type="text/csv; charset=utf-8",
+            headers={
+                "Content-Disposition": f'attachment; filename="{self.of.name}-{day}.csv"',
+                "X-Accel-Buffering": "no",
+            },
+        )
+
+    def _lines(self, language: str) -> Iterator[str]:
+        writer = csv.writer(_Echo())
+        # One transaction is one moment: rows that arrive meanwhile belong to the next download.
+        with translation.override(language), transaction.atomic():
+            # Spreadsheets take a file without this mark for one of another alphabet.
+            yield "\ufeff" + writer.writerow([str(each.label) for each in self.columns])
+            rows = self.rows.order_by(*self.keys.order)
+            for row in rows.iterator(chunk_size=CHUNK):
+                yield writer.writerow([_cell(each.value(row)) for each in self.columns])
+
+
+class _Echo:
+    """Hands a written line back, instead of keeping it."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def _words(of: Any, names: Mapping[str, str]) -> dict[str, str]:
+    """What a field's values are called."""
+    choices = getattr(of, "choices", ())
+    plain = {str(value): str(label) for value, label in choices if value not in ("", None)}
+    return {"true": _("yes"), "false": _("no")} | plain | dict(names)
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return "'" + value
+    return value
+
+
+def major(minor: int | None, currency: str) -> Decimal | None:
+    """An amount in a download: major units with all of its decimals, exactly."""
+    return None if minor is None else Decimal(minor).scaleb(-places(currency))
+
+
+def moment(at: datetime | None, zone: str | None) -> str | None:
+    """A time in a download: the branch's wall clock with its offset."""
+    if at is None:
+        return None
+    return at.astimezone(ZoneInfo(zone or "UTC")).isoformat(timespec="seconds")

@@ -36,6 +36,7 @@ NAVIGATION: list[tuple[Any, list[tuple[str, Any, str, str | None]]]] = [
         _("Fleet"),
         [
             ("terminals:list", _("Terminals"), "terminal", None),
+            ("terminals:people", _("People"), "person", None),
             ("merchants:branches", _("Branches"), "store", None),
         ],
     ),
@@ -59,6 +60,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
                 "name": name,
                 "label": label,
                 "icon": icon,
+                # A phone has room for a few; the rest stand behind «More».
+                "rest": name not in FIRST,
                 "current": name == here or (room and ":" in name and _of(here, name)),
             }
             for name, label, icon, right in entries
@@ -70,6 +73,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "navigation": groups,
         "member": member,
         "memberships": getattr(request, "memberships", []),
+        "branches": getattr(request, "branches", []),
         "direction": "rtl" if get_language_bidi() else "ltr",
         "language": get_language(),
         "languages": settings.LANGUAGES,
@@ -78,11 +82,14 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     }
 
 
+FIRST = ("home", "transactions:list", "settlements:list", "terminals:list")
 # Pages that stand under another one in the navigation.
 UNDER = {
     "transactions:detail": "transactions:list",
+    "transactions:slip": "transactions:list",
     "settlements:detail": "settlements:list",
     "terminals:detail": "terminals:list",
+    "terminals:person": "terminals:people",
     "merchants:branch": "merchants:branches",
     "merchants:account": "merchants:accounts",
     "merchants:connect": "merchants:accounts",
@@ -120,14 +127,18 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
     return _remember(request, THEME_COOKIE, "theme", THEMES)
 
 
+def back(request: HttpRequest) -> str:
+    """The page that a form was sent from, where it is one of ours."""
+    asked: str = request.POST.get("next", "/")
+    ours = url_has_allowed_host_and_scheme(asked, allowed_hosts={request.get_host()})
+    return asked if ours else "/"
+
+
 def _remember(
     request: HttpRequest, cookie: str, field: str, offered: Mapping[str, Any]
 ) -> HttpResponse:
     chosen = request.POST.get(field, "")
-    back = request.POST.get("next", "/")
-    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
-        back = "/"
-    response = redirect(back)
+    response = redirect(back(request))
     if chosen in offered:
         secure = not settings.PLAIN_HTTP
         response.set_cookie(

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import BooleanField, Case, Count, Exists, OuterRef, Q, Sum, Value, When
 
-from merchants.models import Branch, Membership
-from merchants.queries import branch_limit, branches_for
+from merchants.models import Branch, Membership, ProviderAccount
+from merchants.queries import accounts_with_health, branch_limit, branches_for, gaps_by_account
 from settlements.models import Reconciliation
 from terminals.models import Terminal
 from terminals.queries import terminals_for
@@ -58,11 +58,12 @@ class Clock:
 def clocks_of(member: Membership, moment: datetime) -> tuple[list[Clock], dict[int, Branch]]:
     """A person's branches by their present business day, most branches first; and by pk."""
     groups: dict[tuple[str, Any], list[int | None]] = defaultdict(list)
-    branches = {branch.pk: branch for branch in branches_for(member).order_by("pk")}
+    own = branches_for(member).order_by("pk")
+    branches = {branch.pk: branch for branch in ([member.here] if member.here else own)}
     for branch in branches.values():
         groups[branch.zone, branch.cut_off].append(branch.pk)
     first = max(groups, key=lambda key: len(groups[key]), default=None)
-    if first is not None and member.every_branch:
+    if first is not None and member.every_branch and member.here is None:
         groups[first].append(None)
     found = []
     for (zone, cut_off), pks in groups.items():
@@ -70,6 +71,12 @@ def clocks_of(member: Membership, moment: datetime) -> tuple[list[Clock], dict[i
         day = Branch(zone=zone, cut_off=cut_off).business_day(moment)
         found.append(Clock(zone, day, local.hour, cut_off.hour, tuple(pks)))
     return sorted(found, key=lambda each: -len(each.branches)), branches
+
+
+def _looked_at(member: Membership) -> Q:
+    """Of what a person may see, the branch to which they keep their figures."""
+    limit = branch_limit(member)
+    return limit & Q(branch=member.here.pk) if member.here else limit
 
 
 def _either(conditions: Iterable[Q]) -> Q:
@@ -127,7 +134,7 @@ def parts(member: Membership, clocks: list[Clock]) -> list[Part]:
     days = _either(clock.on(clock.day, clock.day - WEEK) for clock in clocks)
     present = {pk: clock.day for clock in clocks for pk in clock.branches}
     rows = (
-        DayTotal.objects.filter(branch_limit(member), days, merchant=member.merchant_id)
+        DayTotal.objects.filter(_looked_at(member), days, merchant=member.merchant_id)
         .order_by().values_list("day", "account__provider", "branch", "scheme", "currency")
         .annotate(**{f"total_{name}": Sum(name) for name in SUMS})
     )  # fmt: skip
@@ -206,7 +213,7 @@ def by_hour(member: Membership, clocks: list[Clock], moment: datetime, currency:
     """
     days = _either(clock.on(clock.day, clock.day - WEEK) for clock in clocks)
     rows = (
-        HourTotal.objects.filter(branch_limit(member), days, merchant=member.merchant_id)
+        HourTotal.objects.filter(_looked_at(member), days, merchant=member.merchant_id)
         .filter(currency=currency).order_by().values_list("branch", "day", "hour")
         .annotate(count=Sum("sales"), minor=Sum("sales_minor"), refused=Sum("declined"))
     )  # fmt: skip
@@ -245,7 +252,7 @@ def _of_the_open_hour(
         hours.append(clock.of_branches() & Q(occurred_at__range=span))
     sale = Q(status=Status.APPROVED)
     row = (
-        transactions_for(member).select_related(None).order_by()
+        transactions_for(member).filter(_looked_at(member)).select_related(None).order_by()
         .filter(_either(hours), kind=Kind.PURCHASE, currency=currency)
         .aggregate(
             sales=Count("pk", filter=sale), sales_minor=Sum("captured_minor", filter=sale),
@@ -269,7 +276,7 @@ def history(member: Membership, last: date, currency: str) -> tuple[list[Sold], 
     while len(months) < MONTHS:
         months.insert(0, (months[0] - timedelta(days=1)).replace(day=1))
     rows = (
-        DayTotal.objects.filter(branch_limit(member), merchant=member.merchant_id)
+        DayTotal.objects.filter(_looked_at(member), merchant=member.merchant_id)
         .filter(day__range=(months[0], last), currency=currency)
         .order_by().values_list("day").annotate(minor=Sum("sales_minor"))
     )  # fmt: skip
@@ -296,7 +303,7 @@ class Declined:
 def declines(member: Membership, clocks: list[Clock], currency: str) -> list[Declined]:
     """Today's reasons for declines, the most frequent first."""
     rows = (
-        DeclineTotal.objects.filter(branch_limit(member), merchant=member.merchant_id)
+        DeclineTotal.objects.filter(_looked_at(member), merchant=member.merchant_id)
         .filter(_either(clock.on(clock.day) for clock in clocks), currency=currency)
         .order_by().values_list("action_code", "account__provider").annotate(found=Sum("declined"))
     )  # fmt: skip
@@ -330,7 +337,8 @@ def attention(member: Membership, yesterday: date, moment: datetime) -> list[Att
     no = Value(False, output_field=BooleanField())
     marks = {name: Case(When(each, then=True), default=no) for name, each in conditions.items()}
     own = (
-        terminals_for(member).filter(last_seen_at__gte=moment - SOLD_WITHIN).annotate(**marks)
+        terminals_for(member).filter(_looked_at(member), last_seen_at__gte=moment - SOLD_WITHIN)
+        .annotate(**marks)
         .filter(_either(Q(**{name: True}) for name in conditions))
         .order_by("last_seen_at", "pk")[:MOST_ATTENTION]
     )  # fmt: skip
@@ -340,6 +348,33 @@ def attention(member: Membership, yesterday: date, moment: datetime) -> list[Att
         for reason in REASONS
     ]
     return [group for group in groups if group.terminals]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong with an account: `REFUSED`, `FAILING`, `GAP` or `ASIDE`, and how often."""
+
+    kind: str
+    account: ProviderAccount
+    count: int
+
+
+def troubles(member: Membership) -> list[Trouble]:
+    """What somebody should look at in a person's accounts, the most urgent first."""
+    found = []
+    gaps = gaps_by_account(member)
+    for account in accounts_with_health(member):
+        if account.state == ProviderAccount.State.REMOVED:
+            continue
+        counts = {
+            "REFUSED": int(account.state == ProviderAccount.State.REFUSED),
+            "FAILING": account.failures,
+            "GAP": gaps.get(account.pk, 0),
+            "ASIDE": account.aside or 0,  # type: ignore[attr-defined]
+        }
+        found += [Trouble(kind, account, count) for kind, count in counts.items() if count]
+    order = ("REFUSED", "FAILING", "GAP", "ASIDE")
+    return sorted(found, key=lambda each: (order.index(each.kind), each.account.name))
 
 
 def medians(values: list[int], width: int = 7) -> list[int]:

@@ -1,4 +1,4 @@
-"""The home page, and the one search box."""
+"""The home page, the one search box, and what waits for somebody."""
 
 from django.urls import path
 
@@ -6,5 +6,6 @@ from reports import views
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("notices/", views.notices, name="notices"),
     path("search/", views.find, name="search"),
 ]

@@ -1,4 +1,4 @@
-"""The home page, and the one search box."""
+"""The home page, the one search box, and what waits for somebody."""
 
 from typing import Any
 
@@ -17,9 +17,12 @@ from portal.templatetags.show import day
 from providers.base.registry import providers, words
 from reports import charts, queries
 from reports.search import search
+from transactions.columns import TRANSACTIONS
 from transactions.models import Scheme
 
 SHOWN_BRANCHES, SHOWN_DECLINES = 8, 6
+# The list that shows the terminals of a reason, where it has such a filter.
+FLEET_QUERIES = {"DISCONNECTED": "connected=false", "UNASSIGNED": "assigned=false"}
 SCHEME_COLOURS = {
     Scheme.MADA: "mada", Scheme.VISA: "visa", Scheme.VISA_DEBIT: "visa",
     Scheme.MASTERCARD: "mastercard", Scheme.AMEX: "amex", Scheme.UNIONPAY: "unionpay",
@@ -58,8 +61,29 @@ def find(request: HttpRequest) -> HttpResponse:
         ):
             if rows:
                 return redirect(name, pk=rows[0].pk)
-    context = {"found": found, "freshness": freshness_of(member)}
+    columns = TRANSACTIONS.named([])
+    context = {
+        "found": found,
+        "freshness": freshness_of(member),
+        "columns": columns,
+        "shown": {each.name: True for each in columns},
+    }
     return htmx.page(request, "reports/found.html", context)
+
+
+@login_required
+@require_GET
+def notices(request: HttpRequest) -> HttpResponse:
+    """What is wrong in the accounts and the fleet; `?count` is the number beside the bell."""
+    member = member_of(request)
+    moment = now()
+    clocks, _branches = queries.clocks_of(member, moment)
+    accounts = queries.troubles(member)
+    last = clocks[0].day if clocks else moment.date()
+    if "count" in request.GET:
+        return htmx.page(request, "reports/notices.html", {"count": len(accounts)}, fragment="dot")
+    context = {"accounts": accounts, "fleet": _attention(member, last, moment)}
+    return htmx.page(request, "reports/notices.html", context)
 
 
 def _figures(
@@ -155,6 +179,8 @@ def _attention(member: Membership, last: Any, moment: Any) -> list[dict[str, Any
             "count": len(each.terminals),
             "terminals": each.terminals[:3],
             "more": max(len(each.terminals) - 3, 0),
+            "all": each.terminals,
+            "query": FLEET_QUERIES.get(each.reason),
         }
         for each in found
     ]

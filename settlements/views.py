@@ -1,31 +1,39 @@
 """Reconciliations: closes of terminals, POS against host."""
 
+from urllib.parse import urlencode
+
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
-from merchants.queries import branches_for, member_of
-from portal import htmx, keyset
-from portal.lists import listed
+from merchants.queries import freshness_of, in_branch, member_of, saved_views
+from portal import htmx
+from portal.lists import Listing
 from settlements import queries
+from settlements.columns import RECONCILIATIONS
 from settlements.filters import ReconciliationFilter
 from settlements.models import Reconciliation
-
-ORDER = keyset.Keys("occurred_at")
+from transactions.models import Transaction
+from transactions.queries import transactions_for
 
 
 @login_required
 @require_GET
-def list_(request: HttpRequest) -> HttpResponse:
-    """Closes, newest first."""
+def list_(request: HttpRequest) -> HttpResponseBase:
+    """Closes, narrowed, sorted and with the columns that stand in the address."""
     member = member_of(request)
-    chosen = ReconciliationFilter(request.GET, queries.reconciliations_for(member))
+    rows = queries.reconciliations_for(member).filter(in_branch(request))
+    chosen = ReconciliationFilter(request.GET, rows)
+    names = {"branch": {str(each.pk): each.name for each in request.branches}}  # type: ignore[attr-defined]
+    listing = Listing(request, RECONCILIATIONS, chosen, names)
+    if listing.wants_download:
+        return listing.download()
     context = {
-        "page": listed(request, chosen, ORDER),
-        "filter": chosen,
-        "branches": branches_for(member).order_by("name", "pk"),
-    }
+        "listing": listing, "page": listing.page, "shown": listing.shown, "filter": chosen,
+        "views": saved_views(member, RECONCILIATIONS.name), "freshness": freshness_of(member),
+    }  # fmt: skip
     return htmx.page(request, "settlements/list.html", context, fragment="rows")
 
 
@@ -36,9 +44,32 @@ def own_reconciliation(request: HttpRequest, pk: int) -> Reconciliation:
 
 @htmx.object_view(own_reconciliation, "GET", "HEAD")
 def detail(request: HttpRequest, found: Reconciliation) -> HttpResponse:
+    schemes = queries.schemes_of(found)
+    period = {"terminal": found.terminal_id, "currency": found.currency}
+    for key, at in (("occurred_from", found.started_at), ("occurred_to", found.ended_at)):
+        if at is not None:
+            period[key] = at.isoformat()
     context = {
         "reconciliation": found,
-        "schemes": queries.schemes_of(found),
+        "schemes": schemes,
+        "broken": [each for each in schemes if not each.balanced],
+        "counted": urlencode(period),
         "zone": found.branch.zone if found.branch else None,
     }
     return htmx.page(request, "settlements/detail.html", context)
+
+
+def own_transaction(request: HttpRequest, pk: int) -> Transaction:
+    """The transaction, 404 for whoever may not see it."""
+    return get_object_or_404(transactions_for(member_of(request)), pk=pk)
+
+
+@htmx.object_view(own_transaction, "GET", "HEAD")
+def close_of(request: HttpRequest, found: Transaction) -> HttpResponse:
+    """The close that counted a transaction, for the last line of its story."""
+    context = {
+        "transaction": found,
+        "close": queries.close_after(member_of(request), found),
+        "zone": found.branch.zone if found.branch else None,
+    }
+    return htmx.page(request, "settlements/close.html", context, fragment="line")

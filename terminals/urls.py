@@ -8,4 +8,6 @@ app_name = "terminals"
 urlpatterns = [
     path("", views.list_, name="list"),
     path("<int:pk>/", views.detail, name="detail"),
+    path("people/", views.people, name="people"),
+    path("people/<int:pk>/", views.person, name="person"),
 ]

@@ -1,32 +1,69 @@
-"""Terminals, and who holds them."""
+"""Terminals, and the people who hold them."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
-from merchants.queries import branches_for, member_of
-from portal import htmx, keyset
-from portal.lists import listed
+from merchants.queries import freshness_of, in_branch, member_of, saved_views
+from portal import htmx
+from portal.lists import Listing
 from terminals import queries
-from terminals.filters import TerminalFilter
-from terminals.models import Terminal
+from terminals.columns import PEOPLE, TERMINALS
+from terminals.filters import PersonFilter, TerminalFilter
+from terminals.models import Terminal, TerminalUser
 
-ORDER = keyset.Keys("tid", descending=False)
+MOST_DEVICES = 20
 
 
 @login_required
 @require_GET
-def list_(request: HttpRequest) -> HttpResponse:
-    """The fleet, by terminal id."""
+def list_(request: HttpRequest) -> HttpResponseBase:
+    """The fleet, narrowed, sorted and with the columns that stand in the address."""
     member = member_of(request)
-    chosen = TerminalFilter(request.GET, queries.terminals_for(member))
+    rows = queries.terminals_for(member).filter(in_branch(request))
+    chosen = TerminalFilter(request.GET, rows)
+    names = {"branch": {str(each.pk): each.name for each in request.branches}}  # type: ignore[attr-defined]
+    listing = Listing(request, TERMINALS, chosen, names)
+    if listing.wants_download:
+        return listing.download()
     context = {
-        "page": listed(request, chosen, ORDER),
-        "filter": chosen,
-        "branches": branches_for(member).order_by("name", "pk"),
-    }
+        "listing": listing, "page": listing.page, "shown": listing.shown, "filter": chosen,
+        "views": saved_views(member, TERMINALS.name), "freshness": freshness_of(member),
+    }  # fmt: skip
     return htmx.page(request, "terminals/list.html", context, fragment="rows")
+
+
+@login_required
+@require_GET
+def people(request: HttpRequest) -> HttpResponseBase:
+    """The people who hold terminals. They do not sign in here."""
+    member = member_of(request)
+    rows = queries.terminal_users_with_terminals(member)
+    if member.here is not None:
+        rows = rows.filter(pk__in=queries.holders_in(member, member.here))
+    chosen = PersonFilter(request.GET, rows)
+    listing = Listing(request, PEOPLE, chosen)
+    if listing.wants_download:
+        return listing.download()
+    context = {
+        "listing": listing, "page": listing.page, "shown": listing.shown, "filter": chosen,
+        "views": saved_views(member, PEOPLE.name), "freshness": freshness_of(member),
+        "sees_personal": member.sees_personal,
+    }  # fmt: skip
+    return htmx.page(request, "terminals/people.html", context, fragment="rows")
+
+
+def own_person(request: HttpRequest, pk: int) -> TerminalUser:
+    """The person, 404 for whoever may not see them."""
+    return get_object_or_404(queries.terminal_users_with_terminals(member_of(request)), pk=pk)
+
+
+@htmx.object_view(own_person, "GET", "HEAD")
+def person(request: HttpRequest, found: TerminalUser) -> HttpResponse:
+    context = {"person": found, "sees_personal": member_of(request).sees_personal}
+    return htmx.page(request, "terminals/person.html", context)
 
 
 def own_terminal(request: HttpRequest, pk: int) -> Terminal:
@@ -36,5 +73,5 @@ def own_terminal(request: HttpRequest, pk: int) -> Terminal:
 
 @htmx.object_view(own_terminal, "GET", "HEAD")
 def detail(request: HttpRequest, terminal: Terminal) -> HttpResponse:
-    devices = terminal.devices.order_by("-last_seen_at", "-pk")[:1]
+    devices = terminal.devices.order_by("-last_seen_at", "-pk")[:MOST_DEVICES]
     return htmx.page(request, "terminals/detail.html", {"terminal": terminal, "devices": devices})

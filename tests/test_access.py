@@ -4,6 +4,7 @@ A new address without a class fails here.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from merchants.actions.accounts import webhook_secret
-from merchants.models import Membership, ProviderAccount, SyncRun
+from merchants.models import Gap, Membership, ProviderAccount, SavedView, SyncRun
 from merchants.sync import run_sync
 from providers.nearpay.sandbox import DEMO_KEY, OTHER_KEY
 from settlements.models import Reconciliation
@@ -40,14 +41,18 @@ PUBLIC = {
 OBJECTS = {
     "merchants:branch", "merchants:account", "merchants:progress", "merchants:edit-account",
     "merchants:sync-now", "merchants:pause", "merchants:resume", "merchants:remove-account",
-    "terminals:detail", "transactions:detail", "settlements:detail",
+    "merchants:remove-view", "merchants:close-gap", "terminals:detail", "terminals:person",
+    "transactions:detail", "transactions:slip", "settlements:detail", "settlements:close-of",
     "api-accounts-detail", "api-sync-runs-detail", "api-branches-detail", "api-terminals-detail",
     "api-terminal-users-detail", "api-transactions-detail", "api-transactions-receipt",
     "api-sessions-detail", "api-reconciliations-detail",
 }  # fmt: skip
+# These change something of one's own, and are no page.
+FORMS = {"merchants:choose-member", "merchants:choose-branch", "merchants:save-view"}
 # Everybody's, narrowed to what is theirs.
 COLLECTIONS = {
-    "home", "search", "merchants:branches", "merchants:accounts", "merchants:choose-member",
+    "home", "search", "notices", "merchants:choose-branch", "merchants:save-view",
+    "terminals:people", "merchants:branches", "merchants:accounts", "merchants:choose-member",
     "merchants:connect", "terminals:list", "transactions:list", "settlements:list",
     "api-accounts-list", "api-sync-runs-list", "api-branches-list", "api-terminals-list",
     "api-terminal-users-list", "api-transactions-list", "api-sessions-list",
@@ -86,6 +91,10 @@ def worlds(play: Any, alice: Membership, mallory: Membership) -> dict[str, Any]:
     other = nearpay.connect(mallory.merchant, OTHER_KEY)
     for account in (own, other):
         assert run_sync(account.pk, limits=QUICK).state == "DONE"
+        account.gaps.create(resource="transactions", since=NOON - timedelta(days=3), until=NOON)
+    SavedView.objects.create(
+        merchant=alice.merchant, author=alice.user, list="transactions", name="Mine"
+    )
     return {"own": own, "other": other, "alice": alice, "mallory": mallory}
 
 
@@ -105,6 +114,14 @@ def own_url(name: str, account: ProviderAccount) -> str:
         "merchants:resume",
     ):
         pk = account.pk
+    elif name == "merchants:remove-view":
+        pk = account.merchant.saved_views.order_by("pk")[0].pk
+    elif name == "merchants:close-gap":
+        pk = account.gaps.order_by("pk")[0].pk
+    elif name == "terminals:person":
+        pk = TerminalUser.objects.filter(account=account).order_by("pk")[0].pk
+    elif name == "settlements:close-of":
+        pk = Transaction.objects.filter(account=account).order_by("pk")[0].pk
     elif "branch" in name:
         pk = account.branches.order_by("pk")[0].branch_id
     else:
@@ -123,6 +140,8 @@ def state() -> dict[str, Any]:
         ),
         "transactions": Transaction.objects.count(),
         "runs": SyncRun.objects.count(),
+        "views": SavedView.objects.count(),
+        "gaps": list(Gap.objects.order_by("pk").values_list("pk", "asked_at")),
         "members": list(Membership.objects.order_by("pk").values_list("pk", "role")),
     }
 
@@ -180,7 +199,7 @@ class TestOutsider:
             f'href="/transactions/{pk}/"'
             for pk in Transaction.objects.filter(account=own).values_list("pk", flat=True)
         }
-        for name in sorted(COLLECTIONS - {"merchants:choose-member"}):
+        for name in sorted(COLLECTIONS - FORMS):
             answer = mallory(name, "get", self._url(name))
             assert answer.status_code == 200, name
             text = answer.content.decode()
@@ -244,7 +263,10 @@ class TestOutsider:
 
 
 def _only_post(name: str) -> bool:
-    return name in ("merchants:sync-now", "merchants:pause", "merchants:resume")
+    return name in (
+        "merchants:sync-now", "merchants:pause", "merchants:resume", "merchants:remove-view",
+        "merchants:close-gap",
+    )  # fmt: skip
 
 
 class TestAnonymous:

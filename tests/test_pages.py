@@ -12,7 +12,7 @@ from merchants.forms import DEMO_PASSWORD
 from merchants.models import Branch, ProviderAccount, SyncRun
 from merchants.sync import Ask, run_sync
 from settlements.models import Reconciliation
-from terminals.models import Terminal
+from terminals.models import Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played
 from transactions.models import Transaction
 
@@ -50,7 +50,11 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "branch": f"/branches/{account.branches.order_by('pk')[0].branch_id}/",
         "terminals": "/terminals/",
         "terminal": f"/terminals/{first(Terminal)}/",
+        "people": "/terminals/people/",
+        "person": f"/terminals/people/{first(TerminalUser)}/",
+        "notices": "/notices/",
         "transactions": "/transactions/",
+        "slip": f"/transactions/{first(Transaction)}/slip/",
         "transaction": f"/transactions/{first(Transaction)}/",
         "reconciliations": "/reconciliations/",
         "reconciliation": f"/reconciliations/{first(Reconciliation)}/",

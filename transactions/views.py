@@ -1,35 +1,62 @@
 """Transactions, and one with its receipts."""
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
-from merchants.queries import branches_for, freshness_of, member_of
-from portal import htmx, keyset
-from portal.lists import listed
+from merchants.models import Membership
+from merchants.queries import freshness_of, in_branch, member_of, saved_views
+from portal import htmx
+from portal.lists import Listing
 from providers.base.registry import words
+from terminals.queries import terminal_users_for, terminals_for
 from transactions import queries
+from transactions.columns import TRANSACTIONS
+from transactions.events import events_of
 from transactions.filters import TransactionFilter
 from transactions.models import Kind, Scheme, Status, Transaction
 from transactions.receipts import unpack
 
-ORDER = keyset.Keys("occurred_at")
-
 
 @login_required
 @require_GET
-def list_(request: HttpRequest) -> HttpResponse:
-    """Transactions, newest first, narrowed by what stands in the address."""
+def list_(request: HttpRequest) -> HttpResponseBase:
+    """Transactions, narrowed, sorted and with the columns that stand in the address."""
     member = member_of(request)
-    chosen = TransactionFilter(request.GET, queries.transactions_for(member))
+    rows = queries.transactions_for(member).filter(in_branch(request))
+    chosen = TransactionFilter(request.GET, rows)
+    listing = Listing(request, TRANSACTIONS, chosen, _names(request, member))
+    if listing.wants_download:
+        return listing.download()
     context = {
-        "page": listed(request, chosen, ORDER), "filter": chosen, "freshness": freshness_of(member),
-        "branches": branches_for(member).order_by("name", "pk"), "kinds": Kind.choices,
-        "statuses": Status.choices, "schemes": Scheme.choices,
+        "listing": listing, "columns": listing.columns, "shown": listing.shown,
+        "page": listing.page, "filter": chosen,
+        "net": queries.net_of(listing.page.rows), "freshness": freshness_of(member),
+        "views": saved_views(member, TRANSACTIONS.name),
+        "kinds": Kind.choices, "statuses": Status.choices, "schemes": Scheme.choices,
     }  # fmt: skip
     return htmx.page(request, "transactions/list.html", context, fragment="rows")
+
+
+def _names(request: HttpRequest, member: Membership) -> dict[str, dict[str, str]]:
+    """What the numbers in the address stand for, where there are any."""
+    names: dict[str, dict[str, str]] = {}
+    if request.GET.get("branch"):
+        names["branch"] = {str(each.pk): each.name for each in request.branches}  # type: ignore[attr-defined]
+    for key, found, field in (
+        ("terminal", terminals_for, "tid"),
+        ("terminal_user", terminal_users_for, "name"),
+    ):
+        asked = request.GET.get(key, "")
+        if asked.isascii() and asked.isdigit() and len(asked) < 19:
+            own = found(member).filter(pk=int(asked)).values_list(field, flat=True)
+            names[key] = dict.fromkeys([asked], own.first() or asked)
+    return names
 
 
 def own_transaction(request: HttpRequest, pk: int) -> Transaction:
@@ -41,24 +68,55 @@ def own_transaction(request: HttpRequest, pk: int) -> Transaction:
 
 @htmx.object_view(own_transaction, "GET", "HEAD")
 def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
-    receipts = [
-        {"kind": each.kind, "number": each.position + 1, "printed": unpack(each)}
-        for each in queries.receipts_of(found)
-    ]
+    """What happened in time, the receipts, the plain facts, and what belongs to it."""
+    member = member_of(request)
+    zone = found.branch.zone if found.branch else None
+    slips = _slips(found)
+    before, after = queries.neighbours_of(member, found)
     context = {
-        "transaction": found,
-        "receipts": receipts,
-        "reason": _reason(found),
-        "zone": found.branch.zone if found.branch else None,
-        "sees_personal": member_of(request).sees_personal,
-    }
+        "transaction": found, "receipts": slips, "zone": zone,
+        "reasons": _reasons(found), "before": before, "after": after,
+        "events": events_of(found, slips, queries.session_of(member, found), after),
+        "same_reference": queries.of_same_reference(member, found),
+        "same_card": queries.of_same_card(member, found),
+        "refundable": _left(found),
+    }  # fmt: skip
     return htmx.page(request, "transactions/detail.html", context)
 
 
-def _reason(found: Transaction) -> dict[str, str] | None:
-    """Why it was declined, and what to tell the customer, in the reader's language."""
-    if found.status != Status.DECLINED or not found.action_code:
+@htmx.object_view(own_transaction, "GET", "HEAD")
+def slip(request: HttpRequest, found: Transaction) -> HttpResponse:
+    """The receipts alone, as wide as the paper of a till."""
+    context = {"transaction": found, "receipts": _slips(found)}
+    return htmx.page(request, "transactions/slip.html", context)
+
+
+def _slips(found: Transaction) -> list[dict[str, Any]]:
+    return [
+        {"kind": each.kind, "number": each.position + 1, "printed": unpack(each)}
+        for each in queries.receipts_of(found)
+    ]
+
+
+def _left(found: Transaction) -> int | None:
+    """What of a sale has not been given back; None where that is not known, or it is no sale."""
+    if found.kind != Kind.PURCHASE or found.status != Status.APPROVED:
         return None
-    known = words(found.account.provider, get_language() or "en")["declines"]
-    reason: dict[str, str] = known.get(found.action_code) or known["other"]
-    return reason
+    if found.captured_minor is None or found.refunded_minor is None:
+        return None
+    return found.captured_minor - found.refunded_minor
+
+
+def _reasons(found: Transaction) -> list[dict[str, str]]:
+    """Why it was declined and what to tell the customer: the reader's language, then the other."""
+    if found.status != Status.DECLINED or not found.action_code:
+        return []
+    here = get_language() or "en"
+    reasons = []
+    for language in (here, "en" if here == "ar" else "ar"):
+        known = words(found.account.provider, language)["declines"]
+        reason: dict[str, str] = known.get(found.action_code) or known["other"]
+        reasons.append(
+            {**reason, "language": language, "dir": "rtl" if language == "ar" else "ltr"}
+        )
+    return reasons

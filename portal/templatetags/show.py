@@ -1,6 +1,7 @@
 """How money, times and identifiers are shown: isolated, so that digits never flip."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -68,6 +69,12 @@ def stamp(state: str, label: str) -> SafeString:
     return format_html('<span class="stamp {}">{}{}</span>', colour, icon(glyph), label)
 
 
+@cache
+def places(currency: str) -> int:
+    """How many decimals a currency has."""
+    return Currency(currency).exponent or 0
+
+
 def _split(minor: int, places: int) -> tuple[str, str]:
     digits = str(abs(minor)).rjust(places + 1, "0")
     whole = int(digits[:-places] if places else digits)
@@ -83,7 +90,7 @@ def money(minor: int | None, currency: str, *, unit: bool = True) -> SafeString:
     if minor is None:
         return mark_safe('<span class="none">–</span>')
 
-    whole, fraction = _split(minor, Currency(currency).exponent or 0)
+    whole, fraction = _split(minor, places(currency))
     digits = format_html('<bdi dir="ltr" class="money">{}<i>{}</i></bdi>', whole, fraction)
     return (
         format_html('{} <span class="unit">{}</span>', digits, _unit(currency)) if unit else digits
@@ -96,6 +103,13 @@ def _unit(currency: str) -> str:
         return currency
     symbol = str(get_currency_symbol(currency, locale=_locale()))
     return symbol.strip("\u200f\u200e").rstrip(".") or currency
+
+
+@register.simple_tag
+def branch_name(branch: Any) -> SafeString:
+    """A branch in the reader's language, isolated."""
+    arabic = get_language() == "ar" and branch.name_ar
+    return format_html("<bdi>{}</bdi>", branch.name_ar if arabic else branch.name)
 
 
 @register.filter

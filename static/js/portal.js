@@ -21,6 +21,48 @@
       event.preventDefault();
     }
   });
+  // On a phone a list's filters are folded behind a button, which says how many are set.
+  function fold() {
+    document.querySelectorAll("form[data-fold]").forEach(function (form) {
+      var set = document.querySelectorAll(".chips .chip").length;
+      var button = document.createElement("button");
+      button.type = "button";
+      button.className = "button fold";
+      button.textContent = form.dataset.fold + (set ? " " + set : "");
+      button.setAttribute("aria-expanded", "false");
+      form.classList.add("folded");
+      button.addEventListener("click", function () {
+        var folded = form.classList.toggle("folded");
+        button.setAttribute("aria-expanded", String(!folded));
+      });
+      form.before(button);
+    });
+  }
+  fold();
+  // What pops up goes away with Escape, or when one goes on elsewhere.
+  function closeOthers(kept) {
+    document.querySelectorAll("details.pop[open]").forEach(function (each) {
+      if (!kept || !each.contains(kept)) {
+        each.open = false;
+      }
+    });
+  }
+  document.addEventListener("click", function (event) {
+    closeOthers(event.target);
+  });
+  document.addEventListener("keydown", function (event) {
+    var open = event.key === "Escape" && document.querySelector("details.pop[open]");
+    if (open) {
+      open.open = false;
+      open.querySelector("summary").focus();
+    }
+  });
+  document.querySelectorAll("[data-print]").forEach(function (button) {
+    button.hidden = false;
+    button.addEventListener("click", function () {
+      window.print();
+    });
+  });
   // «/» leads to the search box, except where one types.
   document.addEventListener("keydown", function (event) {
     var box = document.getElementById("q");

@@ -1,0 +1,21 @@
+"""The filters of branches."""
+
+from typing import ClassVar
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+from django_filters import CharFilter, FilterSet
+
+from merchants.models import Branch
+
+
+class BranchFilter(FilterSet):
+    name = CharFilter(method="by_name", label=_("Name"))
+
+    class Meta:
+        model = Branch
+        fields: ClassVar = ["name"]
+
+    def by_name(self, rows: QuerySet[Branch], _name: str, value: str) -> QuerySet[Branch]:
+        """In either language."""
+        return rows.filter(Q(name__icontains=value) | Q(name_ar__icontains=value))
