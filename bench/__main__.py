@@ -1,6 +1,6 @@
 """Measures what is claimed of speed, against peers on the same pages of the sandbox.
 
-    make bench [ONLY=load,growth,sandbox] [ROWS=100000]
+    make bench [ONLY=load,growth,sandbox,list,home] [ROWS=100000]
 
 Times depend on the machine; the ratios are what counts. Each is the median of interleaved rounds,
 and slow peers run on a sample of the same pages.
@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
+
+from bench import pages
 
 ROUNDS = 3
 NAIVE_ROWS, DLT_ROWS = 5_000, 20_000
@@ -349,7 +351,24 @@ def bench_growth(rows: int, bars: Bars) -> None:
         say(f"  a stored receipt takes {cursor.fetchone()[0]:.0f} bytes")
 
 
-BENCHES = {"sandbox": bench_sandbox, "load": bench_load, "growth": bench_growth}
+def _with_rows(bench: Callable[..., None]) -> Callable[[int, Bars], None]:
+    """A bench of pages, over an account that was read like any other."""
+
+    def run(rows: int, bars: Bars) -> None:
+        with sandbox(20_000) as remote:
+            account, _rate = first_load(remote)
+        bench(rows, bars, account, say)
+
+    return run
+
+
+BENCHES = {
+    "sandbox": bench_sandbox,
+    "load": bench_load,
+    "growth": bench_growth,
+    "list": _with_rows(pages.bench_list),
+    "home": _with_rows(pages.bench_home),
+}
 
 
 def main() -> int:
@@ -359,9 +378,14 @@ def main() -> int:
     chosen = words.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     import django
-
-    django.setup()
     from django.conf import settings
+
+    # The list's peer; the portal itself has no use for it.
+    settings.INSTALLED_APPS.insert(0, "django.contrib.admin")
+    # Its files have no place among those that were collected.
+    plain = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": plain}}
+    django.setup()
     from django.db import connections
 
     from tests.database import drop_database, make_database

@@ -2,28 +2,57 @@
 
 from typing import Any
 
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from portal import keyset
 from portal.lists import Column, List
+from portal.templatetags.show import NONE, ident, isolated
 
 
 def _known_to(row: Any) -> str:
     return ", ".join(f"{each.account.name}: {each.ref}" for each in row.identities.all())
 
 
+def _accounts(row: Any) -> SafeString:
+    own = [
+        (isolated(each.account.name), ident(each.reference) if each.reference else "")
+        for each in row.identities.all()
+    ]
+    return format_html_join(" ", "{} {}", own)
+
+
+def _arabic(row: Any) -> SafeString:
+    return format_html('<bdi lang="ar">{}</bdi>', row.name_ar) if row.name_ar else NONE
+
+
 BRANCHES = List(
     "branches",
     (
-        Column("name", _("Name"), lambda row: row.name, fixed=True),
-        Column("arabic", _("Arabic name"), lambda row: row.name_ar),
-        Column("known", _("Known to"), _known_to),
-        Column("zone", _("Zone"), lambda row: row.zone),
-        Column("begins", _("Day begins"), lambda row: f"{row.cut_off:%H:%M}"),
+        Column(
+            "name",
+            _("Name"),
+            lambda row: row.name,
+            lambda row: isolated(row.name),
+            fixed=True,
+            css="keep",
+        ),
+        Column("arabic", _("Arabic name"), lambda row: row.name_ar, _arabic, css="end keep"),
+        Column("known", _("Known to"), _known_to, _accounts),
+        Column("zone", _("Zone"), lambda row: row.zone, lambda row: ident(row.zone), css="end"),
+        Column(
+            "begins",
+            _("Day begins"),
+            lambda row: f"{row.cut_off:%H:%M}",
+            lambda row: ident(f"{row.cut_off:%H:%M}"),
+            css="drop",
+        ),
     ),
     {
         "name": (_("By name"), keyset.Keys("name", descending=False)),
         "name-last": (_("By name, last first"), keyset.Keys("name")),
     },
+    detail="merchants:branch",
     fields=("name",),
 )

@@ -123,7 +123,7 @@ def branches(request: HttpRequest) -> HttpResponseBase:
     if listing.wants_download:
         return listing.download()
     context = {
-        "listing": listing, "page": listing.page, "shown": listing.shown, "filter": chosen,
+        "listing": listing, "page": listing.page, "filter": chosen,
         "views": queries.saved_views(member, BRANCHES.name),
         "freshness": queries.freshness_of(member),
     }  # fmt: skip

@@ -61,13 +61,8 @@ def find(request: HttpRequest) -> HttpResponse:
         ):
             if rows:
                 return redirect(name, pk=rows[0].pk)
-    columns = TRANSACTIONS.named([])
-    context = {
-        "found": found,
-        "freshness": freshness_of(member),
-        "columns": columns,
-        "shown": {each.name: True for each in columns},
-    }
+    table = TRANSACTIONS.table(TRANSACTIONS.named([]), found.transactions)
+    context = {"found": found, "freshness": freshness_of(member), "transactions": table}
     return htmx.page(request, "reports/found.html", context)
 
 

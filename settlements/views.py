@@ -31,7 +31,7 @@ def list_(request: HttpRequest) -> HttpResponseBase:
     if listing.wants_download:
         return listing.download()
     context = {
-        "listing": listing, "page": listing.page, "shown": listing.shown, "filter": chosen,
+        "listing": listing, "page": listing.page, "filter": chosen,
         "views": saved_views(member, RECONCILIATIONS.name), "freshness": freshness_of(member),
     }  # fmt: skip
     return htmx.page(request, "settlements/list.html", context, fragment="rows")

@@ -2,49 +2,139 @@
 
 from typing import Any
 
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as now_
 from django.utils.translation import gettext_lazy as _
 
+from merchants.models import ProviderAccount
 from portal import keyset
 from portal.lists import Column, List, moment
+from portal.templatetags.show import NONE, at, branch_name, ident, isolated, stamp
 
 
 def _zone(row: Any) -> str | None:
     return row.branch.zone if row.branch else None
 
 
+def _state(row: Any) -> SafeString:
+    if row.connected is None:
+        return format_html('<span class="none">{}</span>', now_("not listed yet"))
+    if row.connected:
+        return stamp("CONNECTED", now_("Connected"))
+    return stamp("DISCONNECTED", now_("Disconnected"))
+
+
+def _holder(row: Any) -> SafeString:
+    if row.terminal_user is None:
+        return format_html('<span class="none">{}</span>', now_("nobody"))
+    url = reverse("terminals:person", args=[row.terminal_user.pk])
+    return format_html('<a href="{}">{}</a>', url, isolated(row.terminal_user.name))
+
+
+def _provider(row: Any) -> SafeString:
+    title = isolated(row.account.title)
+    if row.account.state == ProviderAccount.State.REMOVED:
+        return format_html("{} {}", title, stamp("REMOVED", now_("Account removed")))
+    return title
+
+
+def _held(row: Any) -> SafeString:
+    tids = [(ident(terminal.tid),) for terminal in row.terminals.all()]
+    return format_html_join(" ", "{}", tids) if tids else NONE
+
+
 TERMINALS = List(
     "terminals",
     (
-        Column("tid", _("Terminal id"), lambda row: row.tid, fixed=True),
-        Column("name", _("Name"), lambda row: row.name, usual=False),
-        Column("state", _("Connected"), lambda row: row.connected, fixed=True),
-        Column("holder", _("Held by"), lambda row: row.terminal_user and row.terminal_user.name),
-        Column("branch", _("Branch"), lambda row: row.branch and row.branch.name),
-        Column("seen", _("Last payment"), lambda row: moment(row.last_seen_at, _zone(row))),
-        Column("provider", _("Provider"), lambda row: row.account.title),
-        Column("account", _("Account"), lambda row: row.account.name, usual=False),
-        Column("ref", _("Reference"), lambda row: row.ref, usual=False),
+        Column(
+            "tid",
+            _("Terminal id"),
+            lambda row: row.tid,
+            lambda row: ident(row.tid),
+            fixed=True,
+            css="keep",
+        ),
+        Column(
+            "name",
+            _("Name"),
+            lambda row: row.name,
+            lambda row: isolated(row.name) if row.name else NONE,
+            usual=False,
+        ),
+        Column(
+            "state", _("Connected"), lambda row: row.connected, _state, fixed=True, css="end keep"
+        ),
+        Column(
+            "holder",
+            _("Held by"),
+            lambda row: row.terminal_user and row.terminal_user.name,
+            _holder,
+        ),
+        Column(
+            "branch",
+            _("Branch"),
+            lambda row: row.branch and row.branch.name,
+            lambda row: branch_name(row.branch) if row.branch else NONE,
+            css="end",
+        ),
+        Column(
+            "seen",
+            _("Last payment"),
+            lambda row: moment(row.last_seen_at, _zone(row)),
+            lambda row: at(row.last_seen_at, _zone(row), "short"),
+            named=True,
+        ),
+        Column("provider", _("Provider"), lambda row: row.account.title, _provider, css="end"),
+        Column(
+            "account",
+            _("Account"),
+            lambda row: row.account.name,
+            lambda row: isolated(row.account.name),
+            usual=False,
+        ),
+        Column("ref", _("Reference"), lambda row: row.ref, lambda row: ident(row.ref), usual=False),
     ),
     {
         "tid": (_("By terminal id"), keyset.Keys("tid", descending=False)),
         "tid-last": (_("By terminal id, last first"), keyset.Keys("tid")),
     },
+    detail="terminals:detail",
     fields=("branch", "connected", "assigned", "tid"),
 )
 PEOPLE = List(
     "people",
     (
-        Column("name", _("Name"), lambda row: row.name, fixed=True),
         Column(
-            "terminals", _("Terminals"), lambda row: " ".join(t.tid for t in row.terminals.all())
+            "name",
+            _("Name"),
+            lambda row: row.name,
+            lambda row: isolated(row.name or row.ref),
+            fixed=True,
+            css="keep",
         ),
-        Column("provider", _("Provider"), lambda row: row.account.title),
-        Column("account", _("Account"), lambda row: row.account.name, usual=False),
-        Column("ref", _("Reference"), lambda row: row.ref, usual=False),
+        Column(
+            "terminals",
+            _("Terminals"),
+            lambda row: " ".join(t.tid for t in row.terminals.all()),
+            _held,
+            css="keep end",
+        ),
+        Column("provider", _("Provider"), lambda row: row.account.title, _provider),
+        Column(
+            "account",
+            _("Account"),
+            lambda row: row.account.name,
+            lambda row: isolated(row.account.name),
+            usual=False,
+        ),
+        Column("ref", _("Reference"), lambda row: row.ref, lambda row: ident(row.ref), usual=False),
     ),
     {
         "name": (_("By name"), keyset.Keys("name", descending=False)),
         "name-last": (_("By name, last first"), keyset.Keys("name")),
     },
+    detail="terminals:person",
     fields=("name", "holds"),
 )

@@ -29,7 +29,7 @@ def list_(request: HttpRequest) -> HttpResponseBase:
     if listing.wants_download:
         return listing.download()
     context = {
-        "listing": listing, "page": listing.page, "shown": listing.shown, "filter": chosen,
+        "listing": listing, "page": listing.page, "filter": chosen,
         "views": saved_views(member, TERMINALS.name), "freshness": freshness_of(member),
     }  # fmt: skip
     return htmx.page(request, "terminals/list.html", context, fragment="rows")
@@ -48,7 +48,7 @@ def people(request: HttpRequest) -> HttpResponseBase:
     if listing.wants_download:
         return listing.download()
     context = {
-        "listing": listing, "page": listing.page, "shown": listing.shown, "filter": chosen,
+        "listing": listing, "page": listing.page, "filter": chosen,
         "views": saved_views(member, PEOPLE.name), "freshness": freshness_of(member),
         "sees_personal": member.sees_personal,
     }  # fmt: skip

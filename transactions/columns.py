@@ -2,11 +2,29 @@
 
 from typing import Any
 
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from merchants.models import ProviderAccount
 from portal import keyset
 from portal.lists import Column, List, major, moment
-from transactions.models import Kind
+from portal.templatetags.show import (
+    MINUS,
+    NONE,
+    at,
+    branch_name,
+    day,
+    ident,
+    isolated,
+    money,
+    stamp,
+)
+from transactions.models import Kind, Refunded, Scheme, Status
+
+# Django's own look-up of a choice's words makes a new dictionary for each.
+KINDS, STATUSES = dict(Kind.choices), dict(Status.choices)
+SCHEMES, REFUNDS = dict(Scheme.choices), dict(Refunded.choices)
 
 
 def _zone(row: Any) -> str | None:
@@ -21,34 +39,107 @@ def _signed(row: Any) -> Any:
 
 def _refunded(row: Any) -> Any:
     if row.refunded_minor is None:
-        return row.get_refunded_display()
+        return str(REFUNDS[row.refunded])
     return major(row.refunded_minor, row.currency)
 
 
+def _status(row: Any) -> SafeString:
+    shown = stamp(row.status, str(STATUSES[row.status]))
+    if row.status == Status.UNMAPPED:
+        shown = format_html('{} <bdi class="id">{}</bdi>', shown, row.provider_status)
+    elif row.status == Status.DECLINED and row.action_code:
+        shown = format_html('{} <bdi dir="ltr" class="id none">{}</bdi>', shown, row.action_code)
+    if row.refunded != Refunded.NONE:
+        words = REFUNDS[row.refunded]
+        shown = format_html('{} <span class="stamp accent">{}</span>', shown, words)
+    return shown
+
+
+def _amount(row: Any) -> SafeString:
+    shown = money(row.amount_minor, row.currency)
+    if row.kind == Kind.REFUND:
+        return format_html('<bdi dir="ltr">{}</bdi>{}', MINUS, shown)
+    return shown
+
+
+def _kind(row: Any) -> SafeString | str:
+    words = str(KINDS[row.kind])
+    if row.account.state == ProviderAccount.State.REMOVED:
+        return format_html("{} {}", words, stamp("REMOVED", str(_("Account removed"))))
+    return words
+
+
+def _card(row: Any) -> SafeString | str:
+    words = str(SCHEMES[row.scheme])
+    if not row.pan_last4:
+        return words
+    return format_html('{} <bdi dir="ltr" class="id">··{}</bdi>', words, row.pan_last4)
+
+
+def _back(row: Any) -> SafeString | str:
+    if row.refunded_minor is None:
+        return str(REFUNDS[row.refunded])
+    return money(row.refunded_minor, row.currency) if row.refunded_minor else NONE
+
+
 COLUMNS = (
-    Column("time", _("Time"), lambda row: moment(row.occurred_at, _zone(row)), fixed=True),
-    Column("status", _("Status"), lambda row: row.get_status_display(), fixed=True),
-    Column("amount", _("Amount"), _signed, fixed=True, css="num"),
-    Column("currency", _("Currency"), lambda row: row.currency, fixed=True),
-    Column("kind", _("Kind"), lambda row: row.get_kind_display()),
-    Column("scheme", _("Card"), lambda row: row.get_scheme_display()),
-    Column("last4", _("Last four digits"), lambda row: row.pan_last4, usual=False),
-    Column("branch", _("Branch"), lambda row: row.branch.name if row.branch else None),
-    Column("terminal", _("Terminal"), lambda row: row.terminal and row.terminal.tid, usual=False),
     Column(
-        "holder", _("Held by"), lambda row: row.terminal_user and row.terminal_user.name, css="drop"
+        "time", _("Time"), lambda row: moment(row.occurred_at, _zone(row)),
+        lambda row: at(row.occurred_at, _zone(row)), fixed=True, css="keep o1",
     ),
-    Column("rrn", _("RRN"), lambda row: row.rrn, css="drop"),
-    Column("stan", _("STAN"), lambda row: row.stan, usual=False),
-    Column("approval", _("Approval code"), lambda row: row.approval_code, usual=False),
-    Column("action", _("Action code"), lambda row: row.action_code, usual=False),
-    Column("refunded", _("Refunded"), _refunded, usual=False, css="num"),
-    Column("reference", _("Customer reference"), lambda row: row.reference, usual=False),
-    Column("day", _("Business day"), lambda row: row.business_day.isoformat(), usual=False),
-    Column("provider", _("Provider"), lambda row: row.account.title, usual=False),
-    Column("learned", _("We learned"), lambda row: moment(row.learned_at, _zone(row)), usual=False),
-    Column("ref", _("Reference"), lambda row: row.ref, usual=False),
-)
+    Column(
+        "status", _("Status"), lambda row: str(STATUSES[row.status]), _status, fixed=True,
+        css="end keep o4",
+    ),
+    Column("amount", _("Amount"), _signed, _amount, fixed=True, css="num keep o2"),
+    Column("currency", _("Currency"), lambda row: row.currency, None, fixed=True),
+    Column("kind", _("Kind"), lambda row: str(KINDS[row.kind]), _kind, css="end o6"),
+    Column("scheme", _("Card"), lambda row: str(SCHEMES[row.scheme]), _card, css="o3"),
+    Column(
+        "last4", _("Last four digits"), lambda row: row.pan_last4,
+        lambda row: ident(row.pan_last4), usual=False,
+    ),
+    Column(
+        "branch", _("Branch"), lambda row: row.branch.name if row.branch else None,
+        lambda row: branch_name(row.branch) if row.branch else NONE, css="o5",
+    ),
+    Column(
+        "terminal", _("Terminal"), lambda row: row.terminal and row.terminal.tid,
+        lambda row: ident(row.terminal and row.terminal.tid), usual=False,
+    ),
+    Column(
+        "holder", _("Held by"), lambda row: row.terminal_user and row.terminal_user.name,
+        lambda row: isolated(row.terminal_user.name) if row.terminal_user else NONE, css="drop",
+    ),
+    Column("rrn", _("RRN"), lambda row: row.rrn, lambda row: ident(row.rrn), css="drop"),
+    Column("stan", _("STAN"), lambda row: row.stan, lambda row: ident(row.stan), usual=False),
+    Column(
+        "approval", _("Approval code"), lambda row: row.approval_code,
+        lambda row: ident(row.approval_code), usual=False,
+    ),
+    Column(
+        "action", _("Action code"), lambda row: row.action_code,
+        lambda row: ident(row.action_code), usual=False,
+    ),
+    Column("refunded", _("Refunded"), _refunded, _back, usual=False, css="num"),
+    Column(
+        "reference", _("Customer reference"), lambda row: row.reference,
+        lambda row: ident(row.reference), usual=False,
+    ),
+    Column(
+        "day", _("Business day"), lambda row: row.business_day.isoformat(),
+        lambda row: day(row.business_day, "d MMM"), usual=False,
+    ),
+    Column(
+        "provider", _("Provider"), lambda row: row.account.title,
+        lambda row: isolated(row.account.title), usual=False,
+    ),
+    Column(
+        "learned", _("We learned"), lambda row: moment(row.learned_at, _zone(row)),
+        lambda row: at(row.learned_at, _zone(row)), usual=False,
+    ),
+    Column("ref", _("Reference"), lambda row: row.ref, lambda row: ident(row.ref), usual=False),
+)  # fmt: skip
 TRANSACTIONS = List(
     "transactions",
     COLUMNS,
@@ -58,14 +149,8 @@ TRANSACTIONS = List(
         "largest": (_("Largest amount first"), keyset.Keys("amount_minor")),
         "smallest": (_("Smallest amount first"), keyset.Keys("amount_minor", descending=False)),
     },
-    fields=(
-        "day_from",
-        "day_to",
-        "status",
-        "kind",
-        "scheme",
-        "branch",
-        "rrn",
-        "pan_last4",
-    ),
+    detail="transactions:detail",
+    fields=("day_from", "day_to", "status", "kind", "scheme", "branch", "rrn", "pan_last4"),
+    # What moved no money is quiet.
+    css=lambda row: "" if row.status == Status.APPROVED else "still",
 )

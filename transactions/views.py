@@ -34,8 +34,7 @@ def list_(request: HttpRequest) -> HttpResponseBase:
     if listing.wants_download:
         return listing.download()
     context = {
-        "listing": listing, "columns": listing.columns, "shown": listing.shown,
-        "page": listing.page, "filter": chosen,
+        "listing": listing, "page": listing.page, "filter": chosen,
         "net": queries.net_of(listing.page.rows), "freshness": freshness_of(member),
         "views": saved_views(member, TRANSACTIONS.name),
         "kinds": Kind.choices, "statuses": Status.choices, "schemes": Scheme.choices,

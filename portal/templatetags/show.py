@@ -1,7 +1,7 @@
 """How money, times and identifiers are shown: isolated, so that digits never flip."""
 
-from datetime import datetime
-from functools import cache
+from datetime import date, datetime
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal, get_currency_symbol
 from django import template
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -48,11 +48,20 @@ STAMPS = {
 }
 
 
+NONE = mark_safe('<span class="none">–</span>')
+
+
 def _locale() -> Locale:
-    return Locale.parse((get_language() or "en").replace("-", "_"))
+    return _locale_of(get_language() or "en")
+
+
+@cache
+def _locale_of(language: str) -> Locale:
+    return Locale.parse(language.replace("-", "_"))
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
     """An outline that is decoration beside words."""
     return format_html(
@@ -65,6 +74,11 @@ def icon(name: str) -> SafeString:
 @register.simple_tag
 def stamp(state: str, label: str) -> SafeString:
     """A state: a glyph and a word, coloured where it needs attention."""
+    return _stamp(state, str(label))
+
+
+@lru_cache(maxsize=512)
+def _stamp(state: str, label: str) -> SafeString:
     colour, glyph = STAMPS.get(state, ("grey", "question"))
     return format_html('<span class="stamp {}">{}{}</span>', colour, icon(glyph), label)
 
@@ -88,8 +102,13 @@ def _split(minor: int, places: int) -> tuple[str, str]:
 def money(minor: int | None, currency: str, *, unit: bool = True) -> SafeString:
     """An amount: digits that stay together, the fraction quieter, the currency outside."""
     if minor is None:
-        return mark_safe('<span class="none">–</span>')
+        return NONE
+    return _money(minor, currency, unit, get_language() or "en")
 
+
+# A till's amounts come again and again.
+@lru_cache(maxsize=16384)
+def _money(minor: int, currency: str, unit: bool, _language: str) -> SafeString:
     whole, fraction = _split(minor, places(currency))
     digits = format_html('<bdi dir="ltr" class="money">{}<i>{}</i></bdi>', whole, fraction)
     return (
@@ -109,7 +128,12 @@ def _unit(currency: str) -> str:
 def branch_name(branch: Any) -> SafeString:
     """A branch in the reader's language, isolated."""
     arabic = get_language() == "ar" and branch.name_ar
-    return format_html("<bdi>{}</bdi>", branch.name_ar if arabic else branch.name)
+    return isolated(branch.name_ar if arabic else branch.name)
+
+
+def isolated(text: str) -> SafeString:
+    """A name in whichever script it is written."""
+    return mark_safe(f"<bdi>{escape(text)}</bdi>")  # noqa: S308
 
 
 @register.filter
@@ -124,25 +148,31 @@ def count(number: int | None) -> str:
 def ident(value: Any) -> SafeString:
     """An identifier: monospaced and left to right in any language."""
     if value in (None, ""):
-        return mark_safe('<span class="none">–</span>')
-    return format_html('<bdi dir="ltr" class="id">{}</bdi>', value)
+        return NONE
+    return mark_safe(f'<bdi dir="ltr" class="id">{escape(value)}</bdi>')  # noqa: S308
 
 
 @register.simple_tag
 def at(moment: datetime | None, zone: str | None = None, form: str = "full") -> SafeString:
     """A moment on a zone's wall clock; the exact one with its offset stands in the element."""
     if moment is None:
-        return mark_safe('<span class="none">–</span>')
-    local = moment.astimezone(ZoneInfo(zone or "UTC"))
-    clock = local.strftime("%H:%M:%S" if form in ("full", "seconds") else "%H:%M")
-    day = ""
-    today = timezone.now().astimezone(local.tzinfo).date()
+        return NONE
+    there = ZoneInfo(zone or "UTC")
+    local = moment.astimezone(there)
+    clock = f"{local:%H:%M:%S}" if form in ("full", "seconds") else f"{local:%H:%M}"
+    said = ""
+    today = timezone.now().astimezone(there).date()
     if form == "full" or (form == "short" and local.date() != today):
         pattern = "d MMM y" if local.year != today.year else "d MMM"
-        day = str(format_date(local.date(), pattern, locale=_locale())) + " "
-    return format_html(
-        '<time datetime="{}">{}<bdi dir="ltr">{}</bdi></time>', local.isoformat(), day, clock
+        said = _date(local.date(), pattern, get_language() or "en") + " "
+    return mark_safe(  # noqa: S308 (made of digits, and of the language's own words)
+        f'<time datetime="{local.isoformat()}">{said}<bdi dir="ltr">{clock}</bdi></time>'
     )
+
+
+@lru_cache(maxsize=2048)
+def _date(value: date, pattern: str, _language: str) -> str:
+    return escape(str(format_date(value, pattern, locale=_locale())))
 
 
 @register.simple_tag

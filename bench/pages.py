@@ -1,0 +1,177 @@
+"""Pages over a million rows: the list against Django's admin, and home against live figures."""
+
+import statistics
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+ROUNDS, CALLS = 5, 10
+# Ten times `ROWS`, which is 100,000 unless told.
+FACTOR = 10
+
+
+def filled(rows: int, account: Any) -> None:
+    """Copies of the account's transactions until there are so many, and their roll-ups."""
+    from django.db import transaction
+
+    from tests.database import as_owner
+    from transactions.models import Transaction
+    from transactions.rollups import refresh
+
+    own = Transaction.objects.filter(account=account)
+    columns = [
+        each.column
+        for each in Transaction._meta.local_concrete_fields
+        if each.column not in ("id", "ref", "occurred_at")
+    ]
+    names = ", ".join(columns)
+    with as_owner() as owner:
+        while (have := own.count()) < rows:
+            owner.execute(
+                f"insert into transactions_transaction (ref, occurred_at, {names})"
+                f" select gen_random_uuid()::text,"
+                f" occurred_at + random() * interval '50 seconds', {names}"
+                f" from transactions_transaction where account_id = {account.pk}"
+                f" limit {min(rows - have, 200_000)}"
+            )
+        for table in ("transaction", "daytotal", "hourtotal", "declinetotal"):
+            owner.execute(f"vacuum analyze transactions_{table}")
+    cells = set(own.order_by().values_list("branch_id", "business_day").distinct())
+    with transaction.atomic():
+        refresh(account, cells, "Asia/Riyadh")
+
+
+def a_call(work: Callable[[], Any]) -> float:
+    """Seconds that one of a few calls takes."""
+    begin = time.perf_counter()
+    for _ in range(CALLS):
+        work()
+    return (time.perf_counter() - begin) / CALLS
+
+
+def compared(*works: Callable[[], Any]) -> list[float]:
+    """The median of interleaved rounds of each."""
+    for work in works:
+        work()
+    rounds = [[a_call(work) for work in works] for _ in range(ROUNDS)]
+    return [statistics.median(each) for each in zip(*rounds, strict=True)]
+
+
+def signed_in(account: Any) -> Any:
+    from django.test import Client
+
+    from merchants.actions.people import add_person
+
+    member = add_person(email=f"b{account.pk}@bench.test", merchant=account.merchant, role="OWNER")
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(member.user)
+    return client
+
+
+def page_of(client: Any, url: str) -> Callable[[], Any]:
+    def work() -> None:
+        answer = client.get(url, secure=True)
+        assert answer.status_code == 200, (url, answer.status_code)
+        # As a server would: what is lazy is made.
+        assert len(answer.content) > 1000
+
+    return work
+
+
+def bench_list(rows: int, bars: Any, account: Any, say: Callable[[str], None]) -> None:
+    """50 transactions of a million: against the admin's list, and at 90 % of its depth."""
+    from django.test import override_settings
+
+    from merchants.models import User
+    from portal import keyset
+    from transactions.models import Transaction
+
+    filled(rows * FACTOR, account)
+    client = signed_in(account)
+    deep = Transaction.objects.order_by("-occurred_at", "-pk")[int(rows * FACTOR * 0.9)]
+    cursor = keyset._seal(deep, keyset.Keys("occurred_at"), "/transactions/?[]", backwards=False)
+    for name, value in (("is_staff", True), ("is_superuser", True)):
+        setattr(User, name, value)
+    for name in ("has_perm", "has_module_perms"):
+        setattr(User, name, lambda *_given, **_named: True)
+    with override_settings(ROOT_URLCONF="bench.admin"):
+        ours, deeper, peer = compared(
+            page_of(client, "/transactions/"),
+            page_of(client, f"/transactions/?cursor={cursor}"),
+            page_of(client, "/admin/transactions/transaction/"),
+        )
+    say(
+        f"  {1 / ours:,.1f} pages/s of {rows * FACTOR:,} rows, {1 / deeper:,.1f} at 90 % depth,"
+        f" the admin's {1 / peer:,.1f}"
+    )
+    bars.check("list of 50 / Django admin's", peer / ours, least=20)
+    bars.check("page at 90 % depth / the first", deeper / ours, most=1.5)
+
+
+def live(account: Any, today: date) -> Callable[[], Any]:
+    """The figures of home grouped from the rows: today and a week before, hours, a year."""
+    from django.db import connection
+
+    week = today - timedelta(days=7)
+    year = (today.replace(day=1) - timedelta(days=330)).replace(day=1)
+    base = "from transactions_transaction where merchant_id = %s"
+    sale = "kind = 'PURCHASE' and status = 'APPROVED'"
+    groups = [
+        (
+            "select business_day, account_id, branch_id, scheme, currency, count(*) filter (where"
+            f" {sale}), sum(captured_minor) filter (where {sale}), count(*) filter (where"
+            " status = 'DECLINED'), sum(captured_minor) filter (where kind = 'REFUND')"
+            f" {base} and business_day in (%s, %s) group by 1, 2, 3, 4, 5",
+            [week, today],
+        ),
+        (
+            "select branch_id, business_day, extract(hour from occurred_at at time zone"
+            f" 'Asia/Riyadh'), sum(captured_minor) {base} and business_day in (%s, %s)"
+            f" and currency = 'SAR' and {sale} group by 1, 2, 3",
+            [week, today],
+        ),
+        (
+            f"select business_day, sum(captured_minor) {base} and business_day between %s and %s"
+            f" and currency = 'SAR' and {sale} group by 1",
+            [year, today],
+        ),
+        (
+            f"select action_code, count(*) {base} and business_day = %s and status = 'DECLINED'"
+            " and kind = 'PURCHASE' group by 1",
+            [today],
+        ),
+    ]
+
+    def work() -> None:
+        with connection.cursor() as cursor:
+            for text, given in groups:
+                cursor.execute(text, [account.merchant_id, *given])
+                cursor.fetchall()
+
+    return work
+
+
+def bench_home(rows: int, bars: Any, account: Any, say: Callable[[str], None]) -> None:
+    """Home over ten times the rows of the same days, and against the same figures live."""
+    from datetime import datetime
+
+    import reports.views
+    from bench.nearpay import NOW
+
+    moment = datetime.fromisoformat(NOW)
+    reports.views.now = lambda: moment
+    client = signed_in(account)
+    filled(rows, account)
+    (small,) = compared(page_of(client, "/"))
+    filled(rows * FACTOR, account)
+    (large,) = compared(page_of(client, "/"))
+    by_hand = live(account, moment.date())
+    by_hand()
+    slow = statistics.median(a_call(by_hand) for _ in range(3))
+    say(
+        f"  home {small * 1000:.1f} ms over {rows:,} rows, {large * 1000:.1f} ms over"
+        f" {rows * FACTOR:,}; the same figures live {slow * 1000:.0f} ms"
+    )
+    bars.check("home with 10 times the rows", large / small, most=1.3)
+    bars.check("the same figures live / home", slow / large, least=20)
