@@ -152,6 +152,7 @@ TITLES = {
     415: "Not readable in that form",
     429: "Too many requests",
     500: "The portal failed",
+    503: "The portal is away",
 }
 
 

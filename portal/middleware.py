@@ -5,6 +5,9 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
+from django.utils.translation import gettext
+
+from portal.away import away
 
 Answer = Callable[[HttpRequest], HttpResponse]
 LANGUAGE_COOKIE, THEME_COOKIE = "language", "theme"
@@ -33,6 +36,17 @@ def only_here(get_response: Answer) -> Answer:
     def answer(request: HttpRequest) -> HttpResponse:
         if settings.DEMO and request.META.get("REMOTE_ADDR") not in ("127.0.0.1", "::1"):
             return HttpResponse("The demo answers its own machine only.", status=403)
+        return get_response(request)
+
+    return answer
+
+
+def maintained(get_response: Answer) -> Answer:
+    """While MAINTENANCE is set, say so instead of anything else; a supervisor is still answered."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if settings.MAINTENANCE and request.path != "/alive/":
+            return away(request, gettext("The portal is being maintained."))
         return get_response(request)
 
     return answer

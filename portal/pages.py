@@ -1,18 +1,21 @@
 """The frame around every page: language, navigation, and the pages for what went wrong."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import get_language, get_language_bidi
+from django.utils.translation import get_language, get_language_bidi, gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.api import answer_of, unknown
+from portal.away import away
 from portal.middleware import LANGUAGE_COOKIE, THEME_COOKIE
 
 # Each theme's words and icon, in the order in which its button goes through them.
@@ -165,6 +168,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def failed(request: HttpRequest) -> HttpResponse:
+    # Called while the exception is handled. A database that is away comes back.
+    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
+        return away(request, gettext("The database does not answer at the moment."))
     if request.path.startswith("/api/"):
         return answer_of(500, "The portal failed; its log says more.")
     return render(request, "500.html", status=500)

@@ -35,6 +35,8 @@ if DEMO and not set(ALLOWED_HOSTS) <= LOOPBACK:
         "take DEMO away, or leave ALLOWED_HOSTS at localhost."
     )
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# While an operator works on it, every page says so.
+MAINTENANCE: bool = env.bool("MAINTENANCE", default=False)
 PUBLIC_URL: str = env.str("PUBLIC_URL", default="http://localhost:8000")
 
 # Secrets
@@ -148,6 +150,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "portal.middleware.language",
+    "portal.middleware.maintained",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import BadRequest
+from django.db import OperationalError
 from django.test import Client, RequestFactory
 
 from merchants.sync import run_sync
@@ -69,6 +70,38 @@ class TestRefusals:
     def test_the_reason_of_a_bad_request_is_no_page_for_the_api(self) -> None:
         answer = pages.not_right(RequestFactory().get("/api/v1/x/"), BadRequest("x"))
         assert answer["Content-Type"] == PROBLEM
+
+
+class TestAway:
+    def test_maintenance_is_said_in_the_form_and_language_that_was_asked_for(
+        self, settings: Any
+    ) -> None:
+        settings.MAINTENANCE = True
+        client = Client()
+        for language, words in (("en", "being maintained"), ("ar", "صيانة")):
+            client.cookies["language"] = language
+            page = client.get("/transactions/?status=DECLINED")
+            assert (page.status_code, page["Retry-After"]) == (503, "60")
+            assert words in page.content.decode()
+            assert f'<html lang="{language}"' in page.content.decode()
+            assert 'href="/transactions/?status=DECLINED"' in page.content.decode()
+        api = client.get("/api/v1/transactions/")
+        assert (api.status_code, api["Content-Type"]) == (503, PROBLEM)
+        assert client.get("/alive/").status_code == 200
+
+    def test_a_database_that_is_away_is_said_so(
+        self, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def gone(*_given: Any) -> None:
+            raise OperationalError("connection refused: secret host")
+
+        monkeypatch.setattr("merchants.middleware.memberships_of", gone)
+        monkeypatch.setattr("portal.pages._theme", gone)
+        client = Client(raise_request_exception=False)
+        page = client.get("/sign-in/")
+        assert (page.status_code, page["Retry-After"]) == (503, "60")
+        assert "The database does not answer" in page.content.decode()
+        assert "secret host" not in page.content.decode()
 
 
 class TestFilters:
