@@ -3,11 +3,24 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import BooleanField, Case, Count, Exists, OuterRef, Q, Sum, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    DateField,
+    DateTimeField,
+    Exists,
+    Field,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)  # fmt: skip
 
 from merchants.models import Branch, Membership, ProviderAccount
 from merchants.queries import accounts_with_health, branch_limit, branches_for, gaps_by_account
@@ -18,7 +31,7 @@ from transactions.models import DayTotal, DeclineTotal, HourTotal, Kind, Status,
 from transactions.queries import transactions_for
 
 DAYS, MONTHS = 30, 12
-WEEK = timedelta(days=7)
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
 # A terminal that sold in these days and not for a day is said to be silent.
 SOLD_WITHIN, SILENT_FOR = timedelta(days=14), timedelta(hours=24)
 MOST_ATTENTION = 200
@@ -43,6 +56,10 @@ class Clock:
     def on(self, *days: date) -> Q:
         """The roll-ups of these branches and some business days."""
         return self.of_branches() & Q(day__in=days)
+
+    def begins(self, day: date) -> datetime:
+        """When a business day begins."""
+        return datetime.combine(day, time(self.cut_off), ZoneInfo(self.zone))
 
     @property
     def hours(self) -> list[int]:
@@ -311,9 +328,6 @@ def declines(member: Membership, clocks: list[Clock], currency: str) -> list[Dec
     return [Declined(*row) for row in ranked]
 
 
-REASONS = ("SILENT", "DISCONNECTED", "UNASSIGNED", "OPEN")
-
-
 @dataclass(frozen=True)
 class Attention:
     """Terminals that somebody should look at, for one reason, the longest silent first."""
@@ -322,30 +336,51 @@ class Attention:
     terminals: list[Terminal]
 
 
-def attention(member: Membership, yesterday: date, moment: datetime) -> list[Attention]:
+def attention(member: Membership, clocks: list[Clock], moment: datetime) -> list[Attention]:
     """What is wrong in the fleet of terminals that sold lately, the most urgent reason first."""
-    closed = Reconciliation.objects.filter(terminal=OuterRef("pk"), business_day__gte=yesterday)
-    sold = Transaction.objects.filter(
-        terminal=OuterRef("pk"), business_day=yesterday, status=Status.APPROVED
-    )
-    conditions = {
-        "silent": Q(last_seen_at__lt=moment - SILENT_FOR),
-        "disconnected": Q(connected=False),
-        "unassigned": Q(terminal_user=None),
-        "open": Q(last_seen_at__gte=moment - timedelta(days=3)) & Exists(sold) & ~Exists(closed),
+
+    # The bounds of each branch's own yesterday lead straight to its first sale in the index,
+    # however many sales there are.
+    def of(value: Callable[[Clock], Any], field: "Field[Any, Any]") -> Case:
+        cases = [When(clock.of_branches(), then=Value(value(clock))) for clock in clocks]
+        return Case(*cases, output_field=field)
+
+    bounds = {
+        "began": of(lambda clock: clock.begins(clock.day - DAY), DateTimeField()),
+        "ended": of(lambda clock: clock.begins(clock.day), DateTimeField()),
+        "yesterday": of(lambda clock: clock.day - DAY, DateField()),
     }
-    no = Value(False, output_field=BooleanField())
-    marks = {name: Case(When(each, then=True), default=no) for name, each in conditions.items()}
+    sold = Transaction.objects.filter(
+        terminal=OuterRef("pk"), occurred_at__gte=OuterRef("began"),
+        occurred_at__lt=OuterRef("ended"), status=Status.APPROVED,
+    ).order_by("occurred_at")  # fmt: skip
+    closed = Reconciliation.objects.filter(
+        terminal=OuterRef("pk"), business_day__gte=OuterRef("yesterday")
+    )
+    waits = Q(sold__isnull=False) & ~Exists(closed)
     own = (
-        terminals_for(member).filter(_looked_at(member), last_seen_at__gte=moment - SOLD_WITHIN)
-        .annotate(**marks)
-        .filter(_either(Q(**{name: True}) for name in conditions))
+        terminals_for(member).select_related(None).select_related("branch", "terminal_user")
+        .filter(_looked_at(member), last_seen_at__gte=moment - SOLD_WITHIN)
+        .annotate(**bounds).annotate(sold=Subquery(sold.values("pk")[:1]))
+        .annotate(open=Case(When(waits, then=True), default=Value(False)))
+        .filter(
+            Q(open=True) | Q(connected=False) | Q(terminal_user=None)
+            | Q(last_seen_at__lt=moment - SILENT_FOR)
+        )
+        .only("tid", "name", "connected", "last_seen_at", "branch__name", "branch__name_ar",
+              "terminal_user__name")
         .order_by("last_seen_at", "pk")[:MOST_ATTENTION]
     )  # fmt: skip
+    is_so: dict[str, Callable[[Any], bool]] = {
+        "SILENT": lambda each: each.last_seen_at < moment - SILENT_FOR,
+        "DISCONNECTED": lambda each: each.connected is False,
+        "UNASSIGNED": lambda each: each.terminal_user_id is None,
+        "OPEN": lambda each: each.open,
+    }
     found = list(own)
     groups = [
-        Attention(reason, [each for each in found if getattr(each, reason.lower())])
-        for reason in REASONS
+        Attention(reason, [each for each in found if holds(each)])
+        for reason, holds in is_so.items()
     ]
     return [group for group in groups if group.terminals]
 

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from merchants.models import Branch, Membership
 from merchants.queries import branches_for
-from portal.identifiers import western
+from portal.filtering import western
 from terminals.models import Terminal
 from terminals.queries import terminals_for
 from transactions.models import Transaction

@@ -74,10 +74,9 @@ def notices(request: HttpRequest) -> HttpResponse:
     moment = now()
     clocks, _branches = queries.clocks_of(member, moment)
     accounts = queries.troubles(member)
-    last = clocks[0].day if clocks else moment.date()
     if "count" in request.GET:
         return htmx.page(request, "reports/notices.html", {"count": len(accounts)}, fragment="dot")
-    context = {"accounts": accounts, "fleet": _attention(member, last, moment)}
+    context = {"accounts": accounts, "fleet": _attention(member, clocks, moment)}
     return htmx.page(request, "reports/notices.html", context)
 
 
@@ -97,7 +96,7 @@ def _figures(
     currency = asked if asked in currencies else next(iter(currencies), "")
     last = clocks[0].day
     if not currency:
-        return {"currencies": [], "attention": _attention(member, last, moment)}
+        return {"currencies": [], "attention": _attention(member, clocks, moment)}
     own = [part for part in parts if part.currency == currency]
     today = queries.added(part for part in own if part.today)
     a_day = queries.by_hour(member, clocks, moment, currency)
@@ -136,7 +135,7 @@ def _figures(
         "more_branches": len(by_branch) - SHOWN_BRANCHES,
         "declines": [(each, _reason(each)) for each in declined[:SHOWN_DECLINES]],
         "all_declines": sum(each.declined for each in declined),
-        "attention": _attention(member, last, moment),
+        "attention": _attention(member, clocks, moment),
     }
 
 
@@ -158,14 +157,16 @@ def _reason(each: queries.Declined) -> str:
     return reason
 
 
-def _attention(member: Membership, last: Any, moment: Any) -> list[dict[str, Any]]:
+def _attention(
+    member: Membership, clocks: list[queries.Clock], moment: Any
+) -> list[dict[str, Any]]:
     titles = {
         "SILENT": (_("Silent for more than a day"), "clock", "bad"),
         "DISCONNECTED": (_("Disconnected"), "plug", "bad"),
         "UNASSIGNED": (_("Held by nobody"), "person", "warn"),
         "OPEN": (_("Sold yesterday and not reconciled"), "scale", "warn"),
     }
-    found = queries.attention(member, last - queries.WEEK / 7, moment)
+    found = queries.attention(member, clocks, moment)
     return [
         {
             "title": titles[each.reason][0],
