@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.utils.translation import gettext_lazy as _
 from django_filters import BooleanFilter, CharFilter, FilterSet, NumberFilter
 
-from portal.identifiers import Identifier
+from portal.filtering import Identifier
 from terminals.models import Terminal, TerminalUser
 
 

@@ -19,6 +19,7 @@ from merchants.sync import run_sync
 from portal.embedded import ROOT
 from providers.base.sandbox import wait_for
 from tests.conftest import PROVE, QUICK, environment
+from tests.hostile import poison
 from tests.test_pages import urls
 
 CHROMIUM = shutil.which("chromium")
@@ -47,14 +48,17 @@ LOOKS = [
 
 
 @pytest.fixture
-def shop(committed: None, play: Any) -> ProviderAccount:
+def shop(committed: None, play: Any, request: pytest.FixtureRequest) -> ProviderAccount:
     merchant = Merchant.objects.create(slug="acme", name="Acme Coffee", name_ar="قهوة")
     member = add_person(email="alice@acme.test", merchant=merchant, role="OWNER", name="Alice")
     member.user.password = make_password(PASSWORD, hasher="pbkdf2_sha256")
     member.user.save()
     # Up to now, which is what the home page speaks of.
     rows = 6000 if SHOTS else 600
-    account: ProviderAccount = play(transactions=rows, now=now()).connect(merchant)
+    nearpay = play(transactions=rows, now=now())
+    if request.node.get_closest_marker("poisoned"):
+        poison(nearpay.sandbox)
+    account: ProviderAccount = nearpay.connect(merchant)
     run_sync(account.pk, limits=QUICK)
     return account
 
@@ -83,6 +87,122 @@ def _listen(page: Any) -> list[str]:
     page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda problem: wrong.append(str(problem)))
     return wrong
+
+
+@pytest.fixture
+def addresses(shop: ProviderAccount) -> dict[str, str]:
+    """Asked of the database before a browser's own loop runs in this thread."""
+    return urls(shop)
+
+
+@pytest.fixture
+def browser(addresses: dict[str, str]) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        found = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*FLAGS, f"--disk-cache-dir={folder}"]
+        )
+        yield found
+        found.close()
+
+
+def _tab_to(page: Any, selector: str) -> None:
+    """Press Tab until something is reached, as one without a mouse does."""
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"Tab does not reach {selector}")
+
+
+def test_signs_in_filters_opens_a_receipt_and_prints_by_keyboard_alone(
+    served: str, browser: Any
+) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    wrong = _listen(page)
+    page.add_init_script("window.print = () => { window.printed = true; }")
+    page.goto(f"{served}/transactions/")
+    _tab_to(page, "[name=username]")
+    page.keyboard.type("alice@acme.test")
+    _tab_to(page, "[name=password]")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{served}/transactions/")
+    _tab_to(page, "[name=status]")
+    page.keyboard.type("Declined")
+    page.wait_for_url("**/transactions/?*status=DECLINED*")
+    page.wait_for_load_state("networkidle")
+    shown = page.locator("tbody .stamp").all_inner_texts()
+    assert shown, (page.url, page.inner_text("main"))
+    assert {text.strip() for text in shown} == {"Declined"}
+    _tab_to(page, "a.row")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{served}/transactions/*/")
+    assert page.locator("article.paper").count() == 1
+    _tab_to(page, "[data-print]")
+    page.keyboard.press("Enter")
+    assert page.evaluate("window.printed") is True
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "q"
+    assert wrong == []
+
+
+def test_the_first_visit_to_a_list_is_light_and_asks_no_other_origin(
+    served: str, browser: Any
+) -> None:
+    """Under 400 KB, before any compression."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(f"{served}/transactions/")
+    page.fill("[name=username]", "alice@acme.test")
+    page.fill("[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{served}/transactions/")
+    sizes: dict[str, int] = {}
+    wire = page.context.new_cdp_session(page)
+    wire.send("Network.enable")
+    wire.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    asked: dict[str, str] = {}
+    wire.on(
+        "Network.requestWillBeSent", lambda e: asked.update({e["requestId"]: e["request"]["url"]})
+    )
+    wire.on(
+        "Network.loadingFinished",
+        lambda e: sizes.update(
+            {asked[e["requestId"]]: int(e["encodedDataLength"])} if e["requestId"] in asked else {}
+        ),
+    )
+    page.goto(f"{served}/transactions/")
+    page.wait_for_load_state("networkidle")
+    assert len(sizes) > 4
+    # The browser's own icons, in its date fields, come as data.
+    assert [url for url in asked.values() if not url.startswith((served, "data:"))] == []
+    assert sum(sizes.values()) < 400_000, sizes
+
+
+@pytest.mark.poisoned
+def test_hostile_texts_of_a_provider_run_nothing(
+    served: str, addresses: dict[str, str], browser: Any
+) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    wrong = _listen(page)
+    foreign: list[str] = []
+    page.on("request", lambda r: None if r.url.startswith(served) else foreign.append(r.url))
+    page.on("dialog", lambda dialog: wrong.append(dialog.message))
+    page.goto(f"{served}/transactions/")
+    page.fill("[name=username]", "alice@acme.test")
+    page.fill("[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{served}/transactions/")
+    for name, url in addresses.items():
+        if name == "progress":
+            continue
+        page.goto(served + url)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("window.hacked") is None, name
+    assert "window.hacked" in page.goto(f"{served}/terminals/people/").text()
+    assert wrong == []
+    assert foreign == []
 
 
 def test_every_page_in_every_look(served: str, shop: ProviderAccount) -> None:

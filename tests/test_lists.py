@@ -358,6 +358,20 @@ class TestOneBranch:
         assert len({each["branch"]["id"] for each in found["results"]}) > 1
 
 
+def test_a_form_whose_fields_are_left_empty_filters_by_the_others(
+    account: Any, browser: Client
+) -> None:
+    text = browser.get("/transactions/").content.decode()
+    form = text[text.index('class="filters"') :]
+    names = re.findall(r'name="(\w+)"', form[: form.index("</form>")])
+    assert {"status", "kind", "scheme", "day_from", "rrn"} <= set(names)
+    query = "&".join(f"{name}={'DECLINED' if name == 'status' else ''}" for name in names)
+    answer = browser.get(f"/transactions/?{query}")
+    assert "notice bad" not in answer.content.decode()
+    rows = Transaction.objects.filter(status="DECLINED").order_by("-occurred_at", "-pk")[:50]
+    assert answer.context["page"].rows == list(rows) != []
+
+
 class TestChips:
     def test_each_set_filter_is_said_in_words_and_can_be_taken_away(
         self, account: Any, browser: Client

@@ -11,12 +11,11 @@ from django_filters import (
     DateFilter,
     FilterSet,
     IsoDateTimeFilter,
-    MultipleChoiceFilter,
     NumberFilter,
 )
 from django_filters.fields import IsoDateTimeField
 
-from portal.identifiers import Identifier
+from portal.filtering import Choices, Identifier
 from transactions.models import Kind, Scheme, Status, Transaction
 
 
@@ -45,9 +44,9 @@ class TransactionFilter(FilterSet):
     day_to = DateFilter(field_name="business_day", lookup_expr="lte", label=_("To day"))
     occurred_from = Moment(field_name="occurred_at", lookup_expr="gte", label=_("From"))
     occurred_to = Moment(field_name="occurred_at", lookup_expr="lt", label=_("Until"))
-    kind = MultipleChoiceFilter(choices=Kind, label=_("Kind"))
-    status = MultipleChoiceFilter(choices=Status, label=_("Status"))
-    scheme = MultipleChoiceFilter(choices=Scheme, label=_("Scheme"))
+    kind = Choices(choices=Kind, label=_("Kind"))
+    status = Choices(choices=Status, label=_("Status"))
+    scheme = Choices(choices=Scheme, label=_("Scheme"))
     branch = NumberFilter(field_name="branch_id", label=_("Branch"))
     terminal = NumberFilter(field_name="terminal_id", label=_("Terminal"))
     terminal_user = NumberFilter(field_name="terminal_user_id", label=_("Held by"))
