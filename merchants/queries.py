@@ -127,6 +127,8 @@ class Freshness:
     gaps: int
     state: str
     running: bool
+    # The account and the stretch of the latest gap, where there is one.
+    gap: Gap | None = None
 
 
 def freshness_of(member: Membership) -> list[Freshness]:
@@ -138,14 +140,18 @@ def freshness_of(member: Membership) -> list[Freshness]:
     )  # fmt: skip
     # By the index of what runs, however long the history is.
     running = SyncRun.objects.filter(state=SyncRun.State.RUNNING, account=OuterRef("pk"))
-    accounts = (
+    accounts = list(
         ProviderAccount.objects.filter(merchant=member.merchant_id)
         .exclude(state=ProviderAccount.State.REMOVED)
         .annotate(
             complete_to=Subquery(mark[:1]), gaps_found=Subquery(gaps[:1]), runs_now=Exists(running)
         )
         .order_by("provider", "pk")
-    )  # fmt: skip
+    )
+    open_gaps = Gap.objects.filter(
+        account__in=[each.pk for each in accounts if each.gaps_found], resource=MAIN
+    )
+    latest = {gap.account_id: gap for gap in open_gaps.order_by("until", "pk")}
     found = []
     for provider, group in groupby(accounts, key=lambda account: account.provider):
         own = list(group)
@@ -159,6 +165,11 @@ def freshness_of(member: Membership) -> list[Freshness]:
                 gaps=sum(account.gaps_found or 0 for account in own),
                 state=max(account.state for account in own),
                 running=any(account.runs_now for account in own),
+                gap=max(
+                    (latest[each.pk] for each in own if each.pk in latest),
+                    key=lambda gap: gap.until,
+                    default=None,
+                ),
             )
         )
     return found

@@ -1,5 +1,6 @@
 """Gaps: shown day by day, priced, and closed by a job that survives whatever happens."""
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -138,6 +139,28 @@ class TestClosing:
         after = browser.get(f"/accounts/{account.pk}/").content.decode()
         assert f'action="/accounts/gaps/{gap.pk}/close/"' not in after
         assert "it is read as soon as a worker is free" in after
+
+
+def test_the_head_of_a_list_says_when_a_gap_is_and_leads_managers_to_its_repair(
+    account: ProviderAccount, alice: Membership, gap: Gap
+) -> None:
+    browser = Client()
+    browser.force_login(alice.user)
+
+    def head() -> str:
+        text = browser.get("/transactions/").content.decode()
+        found = text[text.index('class="fresh"') :]
+        return found[: found.index("</div>")]
+
+    # Twelve o'clock in Riyadh, six and nine days ago.
+    assert re.findall(r"(\d+ Nov) <bdi[^>]*>([\d:]+)<", head())[-2:] == [
+        ("12 Nov", "12:00"), ("15 Nov", "12:00"),
+    ]  # fmt: skip
+    assert f'href="/accounts/{account.pk}/"' in head()
+    alice.role = "SUPPORT"
+    alice.save()
+    assert "15 Nov" in head()
+    assert "/accounts/" not in head()
 
 
 class TestCalendar:
