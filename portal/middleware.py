@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
 from django.utils import translation
 from django.utils.translation import gettext
 
@@ -48,6 +49,19 @@ def maintained(get_response: Answer) -> Answer:
         if settings.MAINTENANCE and request.path != "/alive/":
             return away(request, gettext("The portal is being maintained."))
         return get_response(request)
+
+    return answer
+
+
+def lost(get_response: Answer) -> Answer:
+    """Tell a fragment's request that its session is over: the sign-in page is no fragment."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        away_to = response.headers.get("Location", "")
+        if "HX-Request" in request.headers and away_to.startswith(resolve_url(settings.LOGIN_URL)):
+            return HttpResponse(status=401)
+        return response
 
     return answer
 

@@ -158,6 +158,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "merchants.middleware.membership",
+    "portal.middleware.lost",
     "portal.middleware.private",
 ]
 ROOT_URLCONF = "portal.urls"

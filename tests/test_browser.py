@@ -148,16 +148,64 @@ def test_signs_in_filters_opens_a_receipt_and_prints_by_keyboard_alone(
     assert wrong == []
 
 
-def test_the_first_visit_to_a_list_is_light_and_asks_no_other_origin(
-    served: str, browser: Any
-) -> None:
-    """Under 400 KB, before any compression."""
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
+def _sign_in(page: Any, served: str) -> None:
     page.goto(f"{served}/transactions/")
     page.fill("[name=username]", "alice@acme.test")
     page.fill("[name=password]", PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url(f"{served}/transactions/")
+
+
+def test_a_list_changes_in_place_and_the_address_with_it(served: str, browser: Any) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    _sign_in(page, served)
+    page.evaluate("window.stayed = true")
+    page.select_option("[name=status]", "APPROVED")
+    page.wait_for_url(f"{served}/transactions/?status=APPROVED")
+    page.wait_for_selector(".chip")
+    assert page.get_attribute("#download", "href") == (
+        "/transactions/?status=APPROVED&download=csv"
+    )
+    first = page.locator("a.row").first.get_attribute("href")
+    page.click(".foot .actions a")
+    page.wait_for_url("**/transactions/?*cursor=*")
+    page.wait_for_function("first => document.querySelector('a.row').pathname !== first", arg=first)
+    # What was pressed is gone with the rows; the new ones have the focus.
+    assert page.evaluate("document.activeElement.id") == "rows"
+    assert page.evaluate("window.stayed") is True
+    page.go_back()
+    page.wait_for_url(f"{served}/transactions/?status=APPROVED")
+    page.wait_for_load_state("networkidle")
+    assert page.locator("a.row").first.get_attribute("href") == first
+    assert page.input_value("[name=status]") == "APPROVED"
+
+
+def test_what_cannot_be_loaded_is_said_in_words_and_what_was_there_stays(
+    served: str, browser: Any
+) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    _sign_in(page, served)
+    rows = page.locator("a.row").count()
+    page.context.set_offline(True)
+    page.click(".foot .actions a")
+    page.wait_for_selector("#said:not([hidden])")
+    assert "did not answer" in page.inner_text("#said")
+    assert page.locator("a.row").count() == rows
+    page.context.set_offline(False)
+    page.context.clear_cookies()
+    page.click(".foot .actions a")
+    page.wait_for_selector("#said a")
+    assert "You were signed out" in page.inner_text("#said")
+    assert page.locator("a.row").count() == rows
+    assert page.get_attribute("#said a", "href").startswith("/sign-in/?next=%2Ftransactions%2F")
+
+
+def test_the_first_visit_to_a_list_is_light_and_asks_no_other_origin(
+    served: str, browser: Any
+) -> None:
+    """Under 400 KB, before any compression."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    _sign_in(page, served)
     sizes: dict[str, int] = {}
     wire = page.context.new_cdp_session(page)
     wire.send("Network.enable")
@@ -189,11 +237,7 @@ def test_hostile_texts_of_a_provider_run_nothing(
     foreign: list[str] = []
     page.on("request", lambda r: None if r.url.startswith(served) else foreign.append(r.url))
     page.on("dialog", lambda dialog: wrong.append(dialog.message))
-    page.goto(f"{served}/transactions/")
-    page.fill("[name=username]", "alice@acme.test")
-    page.fill("[name=password]", PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"{served}/transactions/")
+    _sign_in(page, served)
     for name, url in addresses.items():
         if name == "progress":
             continue
@@ -223,11 +267,7 @@ def test_every_page_in_every_look(served: str, shop: ProviderAccount) -> None:
             context.add_cookies([{"name": "language", "value": language, "url": served}])
             page = context.new_page()
             wrong = _listen(page)
-            page.goto(f"{served}/transactions/")
-            page.fill("[name=username]", "alice@acme.test")
-            page.fill("[name=password]", PASSWORD)
-            page.keyboard.press("Enter")
-            page.wait_for_url(f"{served}/transactions/")
+            _sign_in(page, served)
             for name, url in pages.items():
                 if name == "progress":
                     continue

@@ -7,17 +7,70 @@
       event.detail.isError = false;
     }
   });
+  // What could not be loaded is said in words; the bar takes its texts from the page.
+  var bar = document.getElementById("said");
+  function say(text, link) {
+    bar.textContent = text + " ";
+    if (link) {
+      var again = document.createElement("a");
+      again.href = "/sign-in/?next=" + encodeURIComponent(location.pathname + location.search);
+      again.textContent = link;
+      bar.append(again);
+    }
+    bar.hidden = false;
+  }
+  function polls(part) {
+    return (part.getAttribute("hx-trigger") || "").indexOf("every") === 0;
+  }
   document.addEventListener("htmx:responseError", function (event) {
-    var status = event.detail.xhr.status;
-    if (status === 401 || status === 403) {
-      window.location.reload();
+    if (event.detail.xhr.status === 401) {
+      say(bar.dataset.lost, bar.dataset.again);
+    } else {
+      say(bar.dataset.failed);
+    }
+  });
+  ["htmx:sendError", "htmx:timeout"].forEach(function (name) {
+    document.addEventListener(name, function () {
+      say(bar.dataset.failed);
+    });
+  });
+  // A list that takes long says so; an answer takes back what was said before.
+  var slow;
+  document.addEventListener("htmx:beforeSend", function (event) {
+    if (bar && !polls(event.target)) {
+      clearTimeout(slow);
+      slow = setTimeout(say, 2000, bar.dataset.slow);
+    }
+  });
+  document.addEventListener("htmx:afterRequest", function (event) {
+    clearTimeout(slow);
+    if (bar && event.detail.successful) {
+      bar.hidden = true;
+    }
+  });
+  // A form's empty fields have no place in the address.
+  document.addEventListener("htmx:configRequest", function (event) {
+    var given = event.detail.parameters;
+    if (event.target.matches("form.filters")) {
+      Object.keys(given).forEach(function (name) {
+        if (given[name] === "") {
+          delete given[name];
+        }
+      });
+    }
+  });
+  // Where what had the focus is gone with the rows, the new rows have it.
+  document.addEventListener("htmx:afterSettle", function (event) {
+    var rows = document.getElementById("rows");
+    if (rows && event.target.id === "list" && document.activeElement === document.body) {
+      rows.focus();
     }
   });
   // What refreshes by itself waits while somebody reads or stands inside of it.
   document.addEventListener("htmx:beforeRequest", function (event) {
     var part = event.target;
     var busy = part.querySelector("details[open]") || part.contains(document.activeElement);
-    if (part.getAttribute("hx-trigger") && part.getAttribute("hx-trigger").indexOf("every") === 0 && busy) {
+    if (polls(part) && busy) {
       event.preventDefault();
     }
   });

@@ -104,6 +104,13 @@ class TestAway:
         assert "secret host" not in page.content.decode()
 
 
+def test_a_fragment_of_a_lost_session_is_no_sign_in_page(db: None) -> None:
+    plain = Client().get("/transactions/")
+    assert (plain.status_code, plain["Location"]) == (302, "/sign-in/?next=/transactions/")
+    fragment = Client().get("/transactions/", headers={"HX-Request": "true"})
+    assert (fragment.status_code, fragment.content) == (401, b"")
+
+
 class TestFilters:
     @pytest.mark.django_db
     @pytest.mark.parametrize(
