@@ -8,5 +8,4 @@ app_name = "settlements"
 urlpatterns = [
     path("", views.list_, name="list"),
     path("<int:pk>/", views.detail, name="detail"),
-    path("of/<int:pk>/", views.close_of, name="close-of"),
 ]

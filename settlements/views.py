@@ -15,8 +15,6 @@ from settlements import queries
 from settlements.columns import RECONCILIATIONS
 from settlements.filters import ReconciliationFilter
 from settlements.models import Reconciliation
-from transactions.models import Transaction
-from transactions.queries import transactions_for
 
 
 @login_required
@@ -57,19 +55,3 @@ def detail(request: HttpRequest, found: Reconciliation) -> HttpResponse:
         "zone": found.branch.zone if found.branch else None,
     }
     return htmx.page(request, "settlements/detail.html", context)
-
-
-def own_transaction(request: HttpRequest, pk: int) -> Transaction:
-    """The transaction, 404 for whoever may not see it."""
-    return get_object_or_404(transactions_for(member_of(request)), pk=pk)
-
-
-@htmx.object_view(own_transaction, "GET", "HEAD")
-def close_of(request: HttpRequest, found: Transaction) -> HttpResponse:
-    """The close that counted a transaction, for the last line of its story."""
-    context = {
-        "transaction": found,
-        "close": queries.close_after(member_of(request), found),
-        "zone": found.branch.zone if found.branch else None,
-    }
-    return htmx.page(request, "settlements/close.html", context, fragment="line")

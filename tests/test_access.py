@@ -42,7 +42,7 @@ OBJECTS = {
     "merchants:branch", "merchants:account", "merchants:progress", "merchants:edit-account",
     "merchants:sync-now", "merchants:pause", "merchants:resume", "merchants:remove-account",
     "merchants:remove-view", "merchants:close-gap", "terminals:detail", "terminals:person",
-    "transactions:detail", "transactions:slip", "settlements:detail", "settlements:close-of",
+    "transactions:detail", "transactions:slip", "settlements:detail",
     "api-accounts-detail", "api-sync-runs-detail", "api-branches-detail", "api-terminals-detail",
     "api-terminal-users-detail", "api-transactions-detail", "api-transactions-receipt",
     "api-sessions-detail", "api-reconciliations-detail",
@@ -120,8 +120,6 @@ def own_url(name: str, account: ProviderAccount) -> str:
         pk = account.gaps.order_by("pk")[0].pk
     elif name == "terminals:person":
         pk = TerminalUser.objects.filter(account=account).order_by("pk")[0].pk
-    elif name == "settlements:close-of":
-        pk = Transaction.objects.filter(account=account).order_by("pk")[0].pk
     elif "branch" in name:
         pk = account.branches.order_by("pk")[0].branch_id
     else:

@@ -122,14 +122,26 @@ class TestStory:
             Transaction.objects.filter(terminal=close.terminal, occurred_at__lt=close.occurred_at)
             .order_by("-occurred_at")[0]
         )  # fmt: skip
-        shown = browser.get(f"/reconciliations/of/{found.pk}/").context["close"]
-        assert shown.terminal_id == found.terminal_id
+        events = browser.get(f"/transactions/{found.pk}/").context["events"]
+        (told,) = [event for event in events if event.title.startswith("Reconciled")]
+        shown = Reconciliation.objects.get(pk=int(told.url.strip("/").split("/")[-1]))
+        assert (shown.terminal_id, shown.occurred_at) == (found.terminal_id, told.at)
         between = Reconciliation.objects.filter(
             terminal=found.terminal, occurred_at__gte=found.occurred_at,
             occurred_at__lt=shown.occurred_at,
         )  # fmt: skip
         assert shown.occurred_at >= found.occurred_at
         assert not between.exists()
+
+    def test_a_close_that_is_still_to_come_is_expected(
+        self, account: ProviderAccount, browser: Client
+    ) -> None:
+        found = Transaction.objects.exclude(terminal=None).order_by("pk")[0]
+        Reconciliation.objects.filter(terminal=found.terminal).delete()
+        events = browser.get(f"/transactions/{found.pk}/").context["events"]
+        assert (events[-1].title, events[-1].mark, events[-1].at) == (
+            "Reconciliation expected", "dashed", None,
+        )  # fmt: skip
 
     def test_a_decline_is_explained_in_both_languages(
         self, account: ProviderAccount, browser: Client

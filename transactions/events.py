@@ -1,12 +1,19 @@
 """What happened to one transaction, in the order of time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from importlib import import_module
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.apps import apps
+from django.urls import reverse
+from django.utils.module_loading import module_has_submodule
 from django.utils.translation import gettext as _
 
+from merchants.models import Membership
 from transactions.models import Refunded, Session, Status, Transaction
 
 # As receipts print them.
@@ -16,18 +23,22 @@ COLOURS = {Status.APPROVED: "good", Status.REVERSED: "good", Status.DECLINED: "b
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened: `mark` is `ring` for what we did, else its colour."""
+    """One thing that happened.
+
+    `mark` is `ring` for what we did, `dashed` for what is expected, else its colour.
+    """
 
     at: datetime | None
     title: str
     mark: str = "plain"
-    # A transaction, or an amount in minor units, that belongs to it.
-    transaction: Transaction | None = None
+    # Where it leads, and an amount in minor units that belongs to it.
+    url: str = ""
     minor: int | None = None
     code: str | None = None
 
 
 def events_of(
+    member: Membership,
     found: Transaction,
     slips: list[dict[str, Any]],
     session: Session | None,
@@ -60,14 +71,28 @@ def events_of(
         )
     if after is not None and found.status == Status.APPROVED:
         title = _("Next transaction on this terminal")
-        events.append(Event(after.occurred_at, title, transaction=after))
+        url = reverse("transactions:detail", args=[after.pk])
+        events.append(Event(after.occurred_at, title, url=url))
     events.append(Event(found.learned_at, _("We learned of it"), "ring"))
     if found.changed_at != found.learned_at:
         events.append(Event(found.changed_at, _("We learned that it had changed"), "ring"))
     if found.refunded != Refunded.NONE and len(slips) < 2:
         events.append(Event(None, found.get_refunded_display(), "accent"))
+    for more in _further_chapters():
+        events += more(member, found)
     last = max(event.at for event in events if event.at)
-    return sorted(events, key=lambda event: event.at or last)
+    # What has no time yet comes at the end.
+    return sorted(events, key=lambda event: (event.at or last, event.at is None))
+
+
+@cache
+def _further_chapters() -> list[Callable[[Membership, Transaction], list[Event]]]:
+    """What other apps know of a transaction: the `events` of their `story` modules."""
+    return [
+        import_module(f"{app.name}.story").events
+        for app in apps.get_app_configs()
+        if app.module is not None and module_has_submodule(app.module, "story")
+    ]
 
 
 def _first_outcome(found: Transaction) -> str:

@@ -75,7 +75,7 @@ def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
     context = {
         "transaction": found, "receipts": slips, "zone": zone,
         "reasons": _reasons(found), "before": before, "after": after,
-        "events": events_of(found, slips, queries.session_of(member, found), after),
+        "events": events_of(member, found, slips, queries.session_of(member, found), after),
         "same_reference": queries.of_same_reference(member, found),
         "same_card": queries.of_same_card(member, found),
         "refundable": _left(found),
