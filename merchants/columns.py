@@ -29,6 +29,7 @@ def _arabic(row: Any) -> SafeString:
 
 BRANCHES = List(
     "branches",
+    _("Branches"),
     (
         Column(
             "name",
@@ -53,6 +54,12 @@ BRANCHES = List(
         "name": (_("By name"), keyset.Keys("name", descending=False)),
         "name-last": (_("By name, last first"), keyset.Keys("name")),
     },
+    address="merchants:branches",
     detail="merchants:branch",
+    form="merchants/branch_fields.html",
+    empty=(
+        _("No branch fits"),
+        _("Connect an account; its branches are read first."),
+    ),
     fields=("name",),
 )

@@ -30,7 +30,7 @@ from merchants.models import Branch, Gap, Membership, ProviderAccount, SavedView
 from merchants.queries import CHOSEN, CHOSEN_BRANCH, member_of
 from merchants.sync.resources import resources
 from portal import htmx
-from portal.lists import Listing
+from portal.lists import Listing, show
 from portal.pages import back
 from providers.base.errors import ProviderFailure
 from providers.base.registry import providers
@@ -120,14 +120,11 @@ def branches(request: HttpRequest) -> HttpResponseBase:
     member = member_of(request)
     chosen = BranchFilter(request.GET, queries.branches_with_identities(member))
     listing = Listing(request, BRANCHES, chosen)
-    if listing.wants_download:
-        return listing.download()
-    context = {
-        "listing": listing, "page": listing.page, "filter": chosen,
-        "views": queries.saved_views(member, BRANCHES.name),
-        "freshness": queries.freshness_of(member),
-    }  # fmt: skip
-    return htmx.page(request, "merchants/branches.html", context, fragment="rows")
+    return show(
+        listing,
+        freshness=queries.freshness_of(member),
+        views=queries.saved_views(member, BRANCHES.name),
+    )
 
 
 def own_branch(request: HttpRequest, pk: int) -> Branch:

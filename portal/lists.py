@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import BadRequest
 from django.db import models, transaction
 from django.http import HttpRequest, QueryDict, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.html import conditional_escape, escape
@@ -24,7 +25,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django_filters import FilterSet
 
-from portal import keyset
+from portal import htmx, keyset
 from portal.api import scope
 from portal.templatetags.show import NONE, places
 
@@ -68,10 +69,16 @@ class List:
     """What one list can show. The first of `sorts` is the usual one."""
 
     name: str
+    title: Any
     columns: tuple[Column, ...]
     sorts: Mapping[str, tuple[Any, keyset.Keys]]
-    # The name of the address of one row.
+    # The names of its own address and of that of one row.
+    address: str
     detail: str
+    # The template of its filters' fields.
+    form: str
+    # What is said where no row fits, and what to do then.
+    empty: tuple[Any, Any]
     # The filters that have a field of their own on the page.
     fields: tuple[str, ...] = ()
     # The class of a row.
@@ -299,6 +306,17 @@ def _cell(value: Any) -> Any:
 def major(minor: int | None, currency: str) -> Decimal | None:
     """An amount in a download: major units with all of its decimals, exactly."""
     return None if minor is None else Decimal(minor).scaleb(-places(currency))
+
+
+def show(listing: Listing, **context: Any) -> HttpResponseBase:
+    """The page, its rows alone for htmx, or the download, as the address asks for it.
+
+    `context` holds `views`, which the person has saved, and `freshness`.
+    """
+    if listing.wants_download:
+        return listing.download()
+    context |= {"listing": listing, "page": listing.page, "filter": listing.chosen}
+    return htmx.page(listing.request, "list.html", context, fragment="rows")
 
 
 def moment(at: datetime | None, zone: str | None) -> str | None:

@@ -43,6 +43,7 @@ def _sum(name: str, label: Any, field: str, **how: Any) -> Column:
 
 RECONCILIATIONS = List(
     "reconciliations",
+    _("Reconciliations"),
     (
         Column(
             "closed",
@@ -101,6 +102,12 @@ RECONCILIATIONS = List(
         "newest": (_("Newest first"), keyset.Keys("occurred_at")),
         "oldest": (_("Oldest first"), keyset.Keys("occurred_at", descending=False)),
     },
+    address="settlements:list",
     detail="settlements:detail",
+    form="settlements/fields.html",
+    empty=(
+        _("No reconciliation fits"),
+        _("A terminal's close appears here after the provider's account has been read."),
+    ),
     fields=("day_from", "day_to", "branch", "balanced"),
 )

@@ -114,3 +114,8 @@ class SchemeTotal(models.Model):
     def difference_minor(self) -> int:
         """How much more the host counted than the terminal, in minor units."""
         return self.host_total_minor - self.pos_total_minor
+
+    @property
+    def out_by_minor(self) -> int:
+        """The same, whoever counted more."""
+        return abs(self.difference_minor)

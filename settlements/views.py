@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from merchants.queries import freshness_of, in_branch, member_of, saved_views
 from portal import htmx
-from portal.lists import Listing
+from portal.lists import Listing, show
 from settlements import queries
 from settlements.columns import RECONCILIATIONS
 from settlements.filters import ReconciliationFilter
@@ -26,13 +26,9 @@ def list_(request: HttpRequest) -> HttpResponseBase:
     chosen = ReconciliationFilter(request.GET, rows)
     names = {"branch": {str(each.pk): each.name for each in request.branches}}  # type: ignore[attr-defined]
     listing = Listing(request, RECONCILIATIONS, chosen, names)
-    if listing.wants_download:
-        return listing.download()
-    context = {
-        "listing": listing, "page": listing.page, "filter": chosen,
-        "views": saved_views(member, RECONCILIATIONS.name), "freshness": freshness_of(member),
-    }  # fmt: skip
-    return htmx.page(request, "settlements/list.html", context, fragment="rows")
+    return show(
+        listing, freshness=freshness_of(member), views=saved_views(member, RECONCILIATIONS.name)
+    )
 
 
 def own_reconciliation(request: HttpRequest, pk: int) -> Reconciliation:

@@ -47,6 +47,7 @@ def _held(row: Any) -> SafeString:
 
 TERMINALS = List(
     "terminals",
+    _("Terminals"),
     (
         Column(
             "tid",
@@ -100,11 +101,18 @@ TERMINALS = List(
         "tid": (_("By terminal id"), keyset.Keys("tid", descending=False)),
         "tid-last": (_("By terminal id, last first"), keyset.Keys("tid")),
     },
+    address="terminals:list",
     detail="terminals:detail",
+    form="terminals/fields.html",
+    empty=(
+        _("No terminal fits"),
+        _("Terminals appear here as soon as a provider's account has been read."),
+    ),
     fields=("branch", "connected", "assigned", "tid"),
 )
 PEOPLE = List(
     "people",
+    _("People"),
     (
         Column(
             "name",
@@ -135,6 +143,12 @@ PEOPLE = List(
         "name": (_("By name"), keyset.Keys("name", descending=False)),
         "name-last": (_("By name, last first"), keyset.Keys("name")),
     },
+    address="terminals:people",
     detail="terminals:person",
+    form="terminals/people_fields.html",
+    empty=(
+        _("Nobody fits"),
+        _("People appear here as soon as a provider names who holds a terminal."),
+    ),
     fields=("name", "holds"),
 )

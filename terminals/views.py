@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET
 
 from merchants.queries import freshness_of, in_branch, member_of, saved_views
 from portal import htmx
-from portal.lists import Listing
+from portal.lists import Listing, show
 from terminals import queries
 from terminals.columns import PEOPLE, TERMINALS
 from terminals.filters import PersonFilter, TerminalFilter
@@ -26,13 +26,7 @@ def list_(request: HttpRequest) -> HttpResponseBase:
     chosen = TerminalFilter(request.GET, rows)
     names = {"branch": {str(each.pk): each.name for each in request.branches}}  # type: ignore[attr-defined]
     listing = Listing(request, TERMINALS, chosen, names)
-    if listing.wants_download:
-        return listing.download()
-    context = {
-        "listing": listing, "page": listing.page, "filter": chosen,
-        "views": saved_views(member, TERMINALS.name), "freshness": freshness_of(member),
-    }  # fmt: skip
-    return htmx.page(request, "terminals/list.html", context, fragment="rows")
+    return show(listing, freshness=freshness_of(member), views=saved_views(member, TERMINALS.name))
 
 
 @login_required
@@ -45,14 +39,7 @@ def people(request: HttpRequest) -> HttpResponseBase:
         rows = rows.filter(pk__in=queries.holders_in(member, member.here))
     chosen = PersonFilter(request.GET, rows)
     listing = Listing(request, PEOPLE, chosen)
-    if listing.wants_download:
-        return listing.download()
-    context = {
-        "listing": listing, "page": listing.page, "filter": chosen,
-        "views": saved_views(member, PEOPLE.name), "freshness": freshness_of(member),
-        "sees_personal": member.sees_personal,
-    }  # fmt: skip
-    return htmx.page(request, "terminals/people.html", context, fragment="rows")
+    return show(listing, freshness=freshness_of(member), views=saved_views(member, PEOPLE.name))
 
 
 def own_person(request: HttpRequest, pk: int) -> TerminalUser:

@@ -142,6 +142,7 @@ COLUMNS = (
 )  # fmt: skip
 TRANSACTIONS = List(
     "transactions",
+    _("Transactions"),
     COLUMNS,
     {
         "newest": (_("Newest first"), keyset.Keys("occurred_at")),
@@ -149,7 +150,16 @@ TRANSACTIONS = List(
         "largest": (_("Largest amount first"), keyset.Keys("amount_minor")),
         "smallest": (_("Smallest amount first"), keyset.Keys("amount_minor", descending=False)),
     },
+    address="transactions:list",
     detail="transactions:detail",
+    form="transactions/fields.html",
+    empty=(
+        _("No transaction fits"),
+        _(
+            "Widen the days or take a filter away."
+            " What is stored is as complete as the line above says."
+        ),
+    ),
     fields=("day_from", "day_to", "status", "kind", "scheme", "branch", "rrn", "pan_last4"),
     # What moved no money is quiet.
     css=lambda row: "" if row.status == Status.APPROVED else "still",

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from merchants.models import Membership
 from merchants.queries import freshness_of, in_branch, member_of, saved_views
 from portal import htmx
-from portal.lists import Listing
+from portal.lists import Listing, show
 from providers.base.registry import words
 from terminals.queries import terminal_users_for, terminals_for
 from transactions import queries
@@ -31,15 +31,11 @@ def list_(request: HttpRequest) -> HttpResponseBase:
     rows = queries.transactions_for(member).filter(in_branch(request))
     chosen = TransactionFilter(request.GET, rows)
     listing = Listing(request, TRANSACTIONS, chosen, _names(request, member))
-    if listing.wants_download:
-        return listing.download()
-    context = {
-        "listing": listing, "page": listing.page, "filter": chosen,
-        "net": queries.net_of(listing.page.rows), "freshness": freshness_of(member),
-        "views": saved_views(member, TRANSACTIONS.name),
-        "kinds": Kind.choices, "statuses": Status.choices, "schemes": Scheme.choices,
-    }  # fmt: skip
-    return htmx.page(request, "transactions/list.html", context, fragment="rows")
+    return show(
+        listing, net=lambda: queries.net_of(listing.page.rows), freshness=freshness_of(member),
+        views=saved_views(member, TRANSACTIONS.name), kinds=Kind.choices, statuses=Status.choices,
+        schemes=Scheme.choices,
+    )  # fmt: skip
 
 
 def _names(request: HttpRequest, member: Membership) -> dict[str, dict[str, str]]:
