@@ -74,7 +74,7 @@ def notices(request: HttpRequest) -> HttpResponse:
     moment = now()
     clocks, _branches = queries.clocks_of(member, moment)
     accounts = queries.troubles(member)
-    if "count" in request.GET:
+    if "count" in request.GET and getattr(request, "htmx", False):
         return htmx.page(request, "reports/notices.html", {"count": len(accounts)}, fragment="dot")
     context = {"accounts": accounts, "fleet": _attention(member, clocks, moment)}
     return htmx.page(request, "reports/notices.html", context)

@@ -223,6 +223,8 @@ class TestNotices:
         ]  # fmt: skip
         dot = browser.get("/notices/?count", headers={"HX-Request": "true"}).content.decode()
         assert dot.strip() == '<span class="dot">4</span>'
+        # Without htmx the same address is the page itself.
+        assert browser.get("/notices/?count").context["accounts"]
 
     def test_are_no_accounts_for_who_may_not_see_them(
         self, account: ProviderAccount, alice: Membership, browser: Client
