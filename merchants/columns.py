@@ -7,7 +7,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from portal import keyset
-from portal.lists import Column, List
+from portal.columns import Column, called, identifier
+from portal.lists import List
 from portal.templatetags.show import NONE, ident, isolated
 
 
@@ -31,24 +32,11 @@ BRANCHES = List(
     "branches",
     _("Branches"),
     (
-        Column(
-            "name",
-            _("Name"),
-            lambda row: row.name,
-            lambda row: isolated(row.name),
-            fixed=True,
-            css="keep",
-        ),
+        called("name", _("Name"), lambda row: row.name, fixed=True, css="keep"),
         Column("arabic", _("Arabic name"), lambda row: row.name_ar, _arabic, css="end keep"),
         Column("known", _("Known to"), _known_to, _accounts),
-        Column("zone", _("Zone"), lambda row: row.zone, lambda row: ident(row.zone), css="end"),
-        Column(
-            "begins",
-            _("Day begins"),
-            lambda row: f"{row.cut_off:%H:%M}",
-            lambda row: ident(f"{row.cut_off:%H:%M}"),
-            css="drop",
-        ),
+        identifier("zone", _("Zone"), lambda row: row.zone, css="end"),
+        identifier("begins", _("Day begins"), lambda row: f"{row.cut_off:%H:%M}", css="drop"),
     ),
     {
         "name": (_("By name"), keyset.Keys("name", descending=False)),

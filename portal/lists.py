@@ -7,12 +7,9 @@ narrowed to what is theirs.
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django.core.exceptions import BadRequest
 from django.db import models, transaction
@@ -27,7 +24,8 @@ from django_filters import FilterSet
 
 from portal import htmx, keyset
 from portal.api import scope
-from portal.templatetags.show import NONE, places
+from portal.columns import Column, plain
+from portal.templatetags.show import NONE
 
 SIZE = 50
 # What another page shows of a list.
@@ -38,30 +36,6 @@ CHUNK = 2000
 PASSING = ("cursor", "download", "few", "page_size")
 # A spreadsheet would take a text that begins so for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def plain(row: Any) -> SafeString:
-    """Stands for: the value itself, escaped."""
-    return NONE
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its name in the address, its heading, and what a download writes of a row."""
-
-    name: str
-    label: Any
-    value: Callable[[Any], Any]
-    # What the page shows of a row, escaped where it is not marked as safe; one that is None
-    # is for downloads only.
-    cell: Callable[[Any], str] | None = plain
-    # Whether it is there where nobody has chosen, and whether it can be taken away.
-    usual: bool = True
-    fixed: bool = False
-    # The class of its cells; `num` is of its heading too.
-    css: str = ""
-    # Whether a phone shows its name beside the value.
-    named: bool = False
 
 
 @dataclass(frozen=True)
@@ -303,11 +277,6 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def major(minor: int | None, currency: str) -> Decimal | None:
-    """An amount in a download: major units with all of its decimals, exactly."""
-    return None if minor is None else Decimal(minor).scaleb(-places(currency))
-
-
 def show(listing: Listing, **context: Any) -> HttpResponseBase:
     """The page, its rows alone for htmx, or the download, as the address asks for it.
 
@@ -317,10 +286,3 @@ def show(listing: Listing, **context: Any) -> HttpResponseBase:
         return listing.download()
     context |= {"listing": listing, "page": listing.page, "filter": listing.chosen}
     return htmx.page(listing.request, "list.html", context, fragment="rows")
-
-
-def moment(at: datetime | None, zone: str | None) -> str | None:
-    """A time in a download: the branch's wall clock with its offset."""
-    if at is None:
-        return None
-    return at.astimezone(ZoneInfo(zone or "UTC")).isoformat(timespec="seconds")

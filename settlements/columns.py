@@ -7,22 +7,13 @@ from django.utils.translation import gettext as now_
 from django.utils.translation import gettext_lazy as _
 
 from portal import keyset
-from portal.lists import Column, List, major, moment
+from portal.columns import Column, amount, at_branch, called, identifier, timed
+from portal.lists import List
 from portal.templatetags.show import (
-    NONE,
-    at,
-    branch_name,
     count,
     day,
-    ident,
-    isolated,
-    money,
     stamp,
 )
-
-
-def _zone(row: Any) -> str | None:
-    return row.branch.zone if row.branch else None
 
 
 def _result(row: Any) -> SafeString:
@@ -31,28 +22,11 @@ def _result(row: Any) -> SafeString:
     return stamp("UNBALANCED", now_("Out of balance"))
 
 
-def _sum(name: str, label: Any, field: str, **how: Any) -> Column:
-    return Column(
-        name,
-        label,
-        lambda row: major(getattr(row, field), row.currency),
-        lambda row: money(getattr(row, field), row.currency),
-        **how,
-    )
-
-
 RECONCILIATIONS = List(
     "reconciliations",
     _("Reconciliations"),
     (
-        Column(
-            "closed",
-            _("Closed at"),
-            lambda r: moment(r.occurred_at, _zone(r)),
-            lambda r: at(r.occurred_at, _zone(r)),
-            fixed=True,
-            css="keep o1",
-        ),
+        timed("closed", _("Closed at"), lambda row: row.occurred_at, fixed=True, css="keep o1"),
         Column(
             "balanced",
             _("Balanced"),
@@ -61,15 +35,10 @@ RECONCILIATIONS = List(
             fixed=True,
             css="end keep o4",
         ),
-        _sum("net", _("Net"), "total_minor", fixed=True, css="num keep o2"),
+        amount("net", _("Net"), "total_minor", fixed=True, css="num keep o2"),
         Column("currency", _("Currency"), lambda row: row.currency, None, fixed=True),
-        Column("tid", _("Terminal id"), lambda row: row.tid, lambda row: ident(row.tid), css="o3"),
-        Column(
-            "branch",
-            _("Branch"),
-            lambda row: row.branch and row.branch.name,
-            lambda row: branch_name(row.branch) if row.branch else NONE,
-        ),
+        identifier("tid", _("Terminal id"), lambda row: row.tid, css="o3"),
+        at_branch(),
         Column(
             "count",
             _("Count"),
@@ -78,10 +47,10 @@ RECONCILIATIONS = List(
             css="num",
             named=True,
         ),
-        _sum("purchases", _("Purchases"), "purchase_minor", usual=False, css="num"),
-        _sum("refunds", _("Refunds"), "refund_minor", usual=False, css="num"),
-        _sum("reversals", _("Reversals"), "purchase_reversal_minor", usual=False, css="num"),
-        Column("stan", _("STAN"), lambda row: row.stan, lambda row: ident(row.stan), usual=False),
+        amount("purchases", _("Purchases"), "purchase_minor", usual=False, css="num"),
+        amount("refunds", _("Refunds"), "refund_minor", usual=False, css="num"),
+        amount("reversals", _("Reversals"), "purchase_reversal_minor", usual=False, css="num"),
+        identifier("stan", _("STAN"), lambda row: row.stan, usual=False),
         Column(
             "day",
             _("Business day"),
@@ -89,14 +58,8 @@ RECONCILIATIONS = List(
             lambda row: SafeString(day(row.business_day, "d MMM")),
             usual=False,
         ),
-        Column(
-            "provider",
-            _("Provider"),
-            lambda row: row.account.title,
-            lambda row: isolated(row.account.title),
-            usual=False,
-        ),
-        Column("ref", _("Reference"), lambda row: row.ref, lambda row: ident(row.ref), usual=False),
+        called("provider", _("Provider"), lambda row: row.account.title, usual=False),
+        identifier("ref", _("Reference"), lambda row: row.ref, usual=False),
     ),
     {
         "newest": (_("Newest first"), keyset.Keys("occurred_at")),

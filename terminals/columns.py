@@ -10,12 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from merchants.models import ProviderAccount
 from portal import keyset
-from portal.lists import Column, List, moment
-from portal.templatetags.show import NONE, at, branch_name, ident, isolated, stamp
-
-
-def _zone(row: Any) -> str | None:
-    return row.branch.zone if row.branch else None
+from portal.columns import Column, at_branch, called, identifier, timed
+from portal.lists import List
+from portal.templatetags.show import NONE, ident, isolated, stamp
 
 
 def _state(row: Any) -> SafeString:
@@ -49,21 +46,8 @@ TERMINALS = List(
     "terminals",
     _("Terminals"),
     (
-        Column(
-            "tid",
-            _("Terminal id"),
-            lambda row: row.tid,
-            lambda row: ident(row.tid),
-            fixed=True,
-            css="keep",
-        ),
-        Column(
-            "name",
-            _("Name"),
-            lambda row: row.name,
-            lambda row: isolated(row.name) if row.name else NONE,
-            usual=False,
-        ),
+        identifier("tid", _("Terminal id"), lambda row: row.tid, fixed=True, css="keep"),
+        called("name", _("Name"), lambda row: row.name, usual=False),
         Column(
             "state", _("Connected"), lambda row: row.connected, _state, fixed=True, css="end keep"
         ),
@@ -73,29 +57,11 @@ TERMINALS = List(
             lambda row: row.terminal_user and row.terminal_user.name,
             _holder,
         ),
-        Column(
-            "branch",
-            _("Branch"),
-            lambda row: row.branch and row.branch.name,
-            lambda row: branch_name(row.branch) if row.branch else NONE,
-            css="end",
-        ),
-        Column(
-            "seen",
-            _("Last payment"),
-            lambda row: moment(row.last_seen_at, _zone(row)),
-            lambda row: at(row.last_seen_at, _zone(row), "short"),
-            named=True,
-        ),
+        at_branch(css="end"),
+        timed("seen", _("Last payment"), lambda row: row.last_seen_at, "short", named=True),
         Column("provider", _("Provider"), lambda row: row.account.title, _provider, css="end"),
-        Column(
-            "account",
-            _("Account"),
-            lambda row: row.account.name,
-            lambda row: isolated(row.account.name),
-            usual=False,
-        ),
-        Column("ref", _("Reference"), lambda row: row.ref, lambda row: ident(row.ref), usual=False),
+        called("account", _("Account"), lambda row: row.account.name, usual=False),
+        identifier("ref", _("Reference"), lambda row: row.ref, usual=False),
     ),
     {
         "tid": (_("By terminal id"), keyset.Keys("tid", descending=False)),
@@ -130,14 +96,8 @@ PEOPLE = List(
             css="keep end",
         ),
         Column("provider", _("Provider"), lambda row: row.account.title, _provider),
-        Column(
-            "account",
-            _("Account"),
-            lambda row: row.account.name,
-            lambda row: isolated(row.account.name),
-            usual=False,
-        ),
-        Column("ref", _("Reference"), lambda row: row.ref, lambda row: ident(row.ref), usual=False),
+        called("account", _("Account"), lambda row: row.account.name, usual=False),
+        identifier("ref", _("Reference"), lambda row: row.ref, usual=False),
     ),
     {
         "name": (_("By name"), keyset.Keys("name", descending=False)),

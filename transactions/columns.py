@@ -8,15 +8,19 @@ from django.utils.translation import gettext_lazy as _
 
 from merchants.models import ProviderAccount
 from portal import keyset
-from portal.lists import Column, List, major, moment
+from portal.columns import (
+    Column,
+    at_branch,
+    called,
+    identifier,
+    major,
+    timed,
+)
+from portal.lists import List
 from portal.templatetags.show import (
     MINUS,
     NONE,
-    at,
-    branch_name,
     day,
-    ident,
-    isolated,
     money,
     stamp,
 )
@@ -25,10 +29,6 @@ from transactions.models import Kind, Refunded, Scheme, Status
 # Django's own look-up of a choice's words makes a new dictionary for each.
 KINDS, STATUSES = dict(Kind.choices), dict(Status.choices)
 SCHEMES, REFUNDS = dict(Scheme.choices), dict(Refunded.choices)
-
-
-def _zone(row: Any) -> str | None:
-    return row.branch.zone if row.branch else None
 
 
 def _signed(row: Any) -> Any:
@@ -83,10 +83,7 @@ def _back(row: Any) -> SafeString | str:
 
 
 COLUMNS = (
-    Column(
-        "time", _("Time"), lambda row: moment(row.occurred_at, _zone(row)),
-        lambda row: at(row.occurred_at, _zone(row)), fixed=True, css="keep o1",
-    ),
+    timed("time", _("Time"), lambda row: row.occurred_at, fixed=True, css="keep o1"),
     Column(
         "status", _("Status"), lambda row: str(STATUSES[row.status]), _status, fixed=True,
         css="end keep o4",
@@ -95,50 +92,27 @@ COLUMNS = (
     Column("currency", _("Currency"), lambda row: row.currency, None, fixed=True),
     Column("kind", _("Kind"), lambda row: str(KINDS[row.kind]), _kind, css="end o6"),
     Column("scheme", _("Card"), lambda row: str(SCHEMES[row.scheme]), _card, css="o3"),
-    Column(
-        "last4", _("Last four digits"), lambda row: row.pan_last4,
-        lambda row: ident(row.pan_last4), usual=False,
+    identifier("last4", _("Last four digits"), lambda row: row.pan_last4, usual=False),
+    at_branch(css="o5"),
+    identifier(
+        "terminal", _("Terminal"), lambda row: row.terminal and row.terminal.tid, usual=False
     ),
-    Column(
-        "branch", _("Branch"), lambda row: row.branch.name if row.branch else None,
-        lambda row: branch_name(row.branch) if row.branch else NONE, css="o5",
+    called(
+        "holder", _("Held by"), lambda row: row.terminal_user and row.terminal_user.name, css="drop"
     ),
-    Column(
-        "terminal", _("Terminal"), lambda row: row.terminal and row.terminal.tid,
-        lambda row: ident(row.terminal and row.terminal.tid), usual=False,
-    ),
-    Column(
-        "holder", _("Held by"), lambda row: row.terminal_user and row.terminal_user.name,
-        lambda row: isolated(row.terminal_user.name) if row.terminal_user else NONE, css="drop",
-    ),
-    Column("rrn", _("RRN"), lambda row: row.rrn, lambda row: ident(row.rrn), css="drop"),
-    Column("stan", _("STAN"), lambda row: row.stan, lambda row: ident(row.stan), usual=False),
-    Column(
-        "approval", _("Approval code"), lambda row: row.approval_code,
-        lambda row: ident(row.approval_code), usual=False,
-    ),
-    Column(
-        "action", _("Action code"), lambda row: row.action_code,
-        lambda row: ident(row.action_code), usual=False,
-    ),
+    identifier("rrn", _("RRN"), lambda row: row.rrn, css="drop"),
+    identifier("stan", _("STAN"), lambda row: row.stan, usual=False),
+    identifier("approval", _("Approval code"), lambda row: row.approval_code, usual=False),
+    identifier("action", _("Action code"), lambda row: row.action_code, usual=False),
     Column("refunded", _("Refunded"), _refunded, _back, usual=False, css="num"),
-    Column(
-        "reference", _("Customer reference"), lambda row: row.reference,
-        lambda row: ident(row.reference), usual=False,
-    ),
+    identifier("reference", _("Customer reference"), lambda row: row.reference, usual=False),
     Column(
         "day", _("Business day"), lambda row: row.business_day.isoformat(),
         lambda row: day(row.business_day, "d MMM"), usual=False,
     ),
-    Column(
-        "provider", _("Provider"), lambda row: row.account.title,
-        lambda row: isolated(row.account.title), usual=False,
-    ),
-    Column(
-        "learned", _("We learned"), lambda row: moment(row.learned_at, _zone(row)),
-        lambda row: at(row.learned_at, _zone(row)), usual=False,
-    ),
-    Column("ref", _("Reference"), lambda row: row.ref, lambda row: ident(row.ref), usual=False),
+    called("provider", _("Provider"), lambda row: row.account.title, usual=False),
+    timed("learned", _("We learned"), lambda row: row.learned_at, usual=False),
+    identifier("ref", _("Reference"), lambda row: row.ref, usual=False),
 )  # fmt: skip
 TRANSACTIONS = List(
     "transactions",
