@@ -72,15 +72,19 @@ def cost_of(gap: Gap, steps: Sequence[SyncStep], now: datetime) -> Cost | None:
     """From the last finished reading of the gap's resource; None where there was none.
 
     A list that is read wholly costs all of its pages, any other those since the gap's beginning
-    at the density of pages that its last window had.
+    at the density of pages that the last reading of a window had; before the first of those, no
+    more is known than that it is at most all of them.
     """
-    last = next((step for step in steps if step.resource == gap.resource and step.read), None)
-    if last is None:
+    own = [step for step in steps if step.resource == gap.resource and step.read]
+    if not own:
         return None
+    last = next((step for step in own if step.since is not None), own[0])
     each = last.seconds / last.read
     everything = max(last.pages or 0, last.read)
-    if gap.since is None or last.since is None or last.order == "unsorted":
+    if gap.since is None or last.order == "unsorted":
         return Cost(everything, everything * each, whole=True)
+    if last.since is None:
+        return Cost(everything, everything * each, whole=False)
     window = ((last.started_at or now) - last.since).total_seconds()
     density = last.read / max(window, 1)
     pages = min(round(density * (now - gap.since).total_seconds()) + 1, everything)

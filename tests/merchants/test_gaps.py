@@ -221,13 +221,21 @@ class TestCost:
         assert cost is not None
         assert (cost.pages, cost.whole, cost.long) == (400, False, True)
 
-    @pytest.mark.parametrize(
-        ("days", "given"), [(None, {}), (6, {"order": "unsorted"}), (6, {"since": None})]
-    )
+    @pytest.mark.parametrize(("days", "given"), [(None, {}), (6, {"order": "unsorted"})])
     def test_is_all_of_it_where_the_list_is_read_wholly(self, days: Any, given: Any) -> None:
         cost = cost_of(self.gap(days), [self.step(**given)], NOON)
         assert cost is not None
         assert (cost.pages, cost.whole, cost.long) == (400, True, True)
+
+    def test_is_at_most_all_of_it_before_a_window_was_read(self) -> None:
+        """And no claim is made that the whole list has to be read."""
+        first = self.step(since=None)
+        cost = cost_of(self.gap(6), [first], NOON)
+        assert cost is not None
+        assert (cost.pages, cost.whole) == (400, False)
+        later = cost_of(self.gap(6), [first, self.step()], NOON)
+        assert later is not None
+        assert later.pages == 61
 
     def test_is_not_known_before_the_first_reading(self) -> None:
         assert cost_of(self.gap(6), [self.step(resource="terminals")], NOON) is None
