@@ -93,6 +93,17 @@ class TestQueries:
             assert len(asked.captured_queries) <= few[name], name
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/", "/notices/", "/transactions/", "/terminals/", "/terminals/people/", "/branches/",
+        "/reconciliations/", "/accounts/", "/search/?q=1234", "/transactions/?download=csv",
+    ],
+)  # fmt: skip
+def test_a_merchant_that_has_nothing_yet_has_every_page(browser: Client, url: str) -> None:
+    assert browser.get(url).status_code == 200
+
+
 class TestLanguages:
     @pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("ar", "rtl")])
     def test_every_page_is_wholly_in_one(

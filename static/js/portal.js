@@ -10,6 +10,7 @@
   // What could not be loaded is said in words; the bar takes its texts from the page.
   var bar = document.getElementById("said");
   function say(text, link) {
+    bar.className = text === bar.dataset.slow ? "notice" : "notice bad";
     bar.textContent = text + " ";
     if (link) {
       var again = document.createElement("a");
