@@ -22,6 +22,7 @@ from merchants.models import (
     SyncStep,
     User,
 )
+from portal.templatetags.show import branch_text
 from providers.base.registry import providers
 
 MAIN = "transactions"
@@ -76,6 +77,11 @@ def in_branch(request: HttpRequest, path: str = "branch") -> Q:
     here = member_of(request).here
     named = any(request.GET.get(place) for place in PLACES)
     return Q() if here is None or named else Q(**{path: here.pk})
+
+
+def branch_names(request: HttpRequest) -> dict[str, str]:
+    """What the branches that a person may choose from are called, by pk as an address has it."""
+    return {str(each.pk): branch_text(each) for each in request.branches}  # type: ignore[attr-defined]
 
 
 def saved_views(member: Membership, list_: str) -> QuerySet[SavedView]:

@@ -10,7 +10,16 @@ from zoneinfo import ZoneInfo
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from portal.templatetags.show import NONE, at, branch_name, ident, isolated, money, places
+from portal.templatetags.show import (
+    NONE,
+    at,
+    branch_name,
+    branch_text,
+    ident,
+    isolated,
+    money,
+    places,
+)
 
 Of = Callable[[Any], Any]
 
@@ -93,7 +102,7 @@ def at_branch(**how: Any) -> Column:
     return Column(
         "branch",
         _("Branch"),
-        lambda row: row.branch.name if row.branch else None,
+        lambda row: branch_text(row.branch) if row.branch else None,
         lambda row: branch_name(row.branch) if row.branch else NONE,
         **how,
     )

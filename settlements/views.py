@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
-from merchants.queries import freshness_of, in_branch, member_of, saved_views
+from merchants.queries import branch_names, freshness_of, in_branch, member_of, saved_views
 from portal import htmx
 from portal.lists import Listing, show
 from settlements import queries
@@ -24,8 +24,7 @@ def list_(request: HttpRequest) -> HttpResponseBase:
     member = member_of(request)
     rows = queries.reconciliations_for(member).filter(in_branch(request))
     chosen = ReconciliationFilter(request.GET, rows)
-    names = {"branch": {str(each.pk): each.name for each in request.branches}}  # type: ignore[attr-defined]
-    listing = Listing(request, RECONCILIATIONS, chosen, names)
+    listing = Listing(request, RECONCILIATIONS, chosen, {"branch": branch_names(request)})
     return show(
         listing, freshness=freshness_of(member), views=saved_views(member, RECONCILIATIONS.name)
     )

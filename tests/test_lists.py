@@ -154,6 +154,20 @@ class TestDownload:
         head = downloaded(browser.get("/transactions/?download=csv"))[0]
         assert head[1:3] == ["الحالة", "المبلغ"]
 
+    def test_names_a_branch_and_a_card_as_the_page_does(
+        self, account: Any, browser: Client
+    ) -> None:
+        branch = account.branches.order_by("pk")[0].branch
+        assert branch.name_ar
+        found = Transaction.objects.filter(branch=branch, scheme="VISA").order_by("pk")[0]
+        url = f"/transactions/?ref={found.ref}&branch={branch.pk}&columns=scheme&columns=branch"
+        browser.cookies["language"] = "ar"
+        assert f"<bdi>{branch.name_ar}</bdi>" in browser.get(url).content.decode()
+        _head, row = downloaded(browser.get(f"{url}&download=csv"))
+        assert row[-2:] == [f"فيزا ··{found.pan_last4}", branch.name_ar]
+        chips = browser.get(url).context["listing"].chips
+        assert branch.name_ar in {chip.value for chip in chips}
+
     @pytest.mark.parametrize(("currency", "text"), [("JPY", "1234567"), ("KWD", "1234.567")])
     def test_a_currency_keeps_its_own_decimals(
         self, account: Any, browser: Client, currency: str, text: str

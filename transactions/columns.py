@@ -69,6 +69,11 @@ def _kind(row: Any) -> SafeString | str:
     return words
 
 
+def _card_text(row: Any) -> str:
+    words = str(SCHEMES[row.scheme])
+    return f"{words} ··{row.pan_last4}" if row.pan_last4 else words
+
+
 def _card(row: Any) -> SafeString | str:
     words = str(SCHEMES[row.scheme])
     if not row.pan_last4:
@@ -91,7 +96,7 @@ COLUMNS = (
     Column("amount", _("Amount"), _signed, _amount, fixed=True, css="num keep o2"),
     Column("currency", _("Currency"), lambda row: row.currency, None, fixed=True),
     Column("kind", _("Kind"), lambda row: str(KINDS[row.kind]), _kind, css="end o6"),
-    Column("scheme", _("Card"), lambda row: str(SCHEMES[row.scheme]), _card, css="o3"),
+    Column("scheme", _("Card"), _card_text, _card, css="o3"),
     identifier("last4", _("Last four digits"), lambda row: row.pan_last4, usual=False),
     at_branch(css="o5"),
     identifier(

@@ -10,7 +10,7 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
 from merchants.models import Membership
-from merchants.queries import freshness_of, in_branch, member_of, saved_views
+from merchants.queries import branch_names, freshness_of, in_branch, member_of, saved_views
 from portal import htmx
 from portal.lists import Listing, show
 from providers.base.registry import words
@@ -42,7 +42,7 @@ def _names(request: HttpRequest, member: Membership) -> dict[str, dict[str, str]
     """What the numbers in the address stand for, where there are any."""
     names: dict[str, dict[str, str]] = {}
     if request.GET.get("branch"):
-        names["branch"] = {str(each.pk): each.name for each in request.branches}  # type: ignore[attr-defined]
+        names["branch"] = branch_names(request)
     for key, found, field in (
         ("terminal", terminals_for, "tid"),
         ("terminal_user", terminal_users_for, "name"),

@@ -7,11 +7,10 @@ from django.db import transaction
 from django.http import QueryDict
 
 from merchants.models import Membership, SavedView
+from portal.lists import PASSING
 
 LISTS = ("transactions", "terminals", "people", "branches", "reconciliations")
 LONGEST_NAME, LONGEST_QUERY, MOST = 60, 2000, 30
-# Where in a list one stands, and how it is handed over, is no part of it.
-_PASSING = frozenset({"cursor", "download", "few", "page_size"})
 _KEY = re.compile(r"[a-z_0-9]{1,40}")
 
 
@@ -50,7 +49,7 @@ def _kept(query: str) -> str:
         (key, value)
         for key, values in QueryDict(query).lists()
         for value in values
-        if value and "\x00" not in value and _KEY.fullmatch(key) and key not in _PASSING
+        if value and "\x00" not in value and _KEY.fullmatch(key) and key not in PASSING
     ]
     kept = urlencode(sorted(pairs))
     if len(kept) > LONGEST_QUERY:

@@ -127,8 +127,13 @@ def _unit(currency: str) -> str:
 @register.simple_tag
 def branch_name(branch: Any) -> SafeString:
     """A branch in the reader's language, isolated."""
-    arabic = get_language() == "ar" and branch.name_ar
-    return isolated(branch.name_ar if arabic else branch.name)
+    return isolated(branch_text(branch))
+
+
+def branch_text(branch: Any) -> str:
+    """The same as plain text."""
+    text: str = (get_language() == "ar" and branch.name_ar) or branch.name
+    return text
 
 
 def isolated(text: str) -> SafeString:
