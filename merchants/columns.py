@@ -1,4 +1,4 @@
-"""What a list of branches can show."""
+"""What the lists of branches and of accounts can show."""
 
 from typing import Any
 
@@ -6,10 +6,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from merchants.models import ProviderAccount, SyncRun
 from portal import keyset
-from portal.columns import Column, called, identifier
+from portal.columns import Column, called, identifier, moment
 from portal.lists import List
-from portal.templatetags.show import NONE, ident, isolated
+from portal.templatetags.show import NONE, at, count, ident, isolated, stamp
+from providers.base.registry import providers
 
 
 def _known_to(row: Any) -> str:
@@ -50,4 +52,78 @@ BRANCHES = List(
         _("Connect an account; its branches are read first."),
     ),
     fields=("name",),
+)
+
+STATES, RUNS = dict(ProviderAccount.State.choices), dict(SyncRun.State.choices)
+
+
+def _zone(row: Any) -> str:
+    return providers()[row.provider].default_zone
+
+
+def _state(row: Any) -> SafeString:
+    return stamp(row.state, str(STATES[row.state]))
+
+
+def _run(row: Any) -> SafeString:
+    return stamp(row.last_state, str(RUNS[row.last_state])) if row.last_state else NONE
+
+
+def _clocked(name: str, label: Any, field: str, **how: Any) -> Column:
+    """A column of a moment on the clock of the account's provider."""
+    return Column(
+        name,
+        label,
+        lambda row: moment(getattr(row, field), _zone(row)),
+        lambda row: at(getattr(row, field), _zone(row), "short"),
+        **how,
+    )
+
+
+def _counted(name: str, label: Any, field: str, **how: Any) -> Column:
+    """A column of how often something is there; none is quiet."""
+    return Column(
+        name,
+        label,
+        lambda row: getattr(row, field) or 0,
+        lambda row: count(getattr(row, field)) if getattr(row, field) else NONE,
+        css="num",
+        named=True,
+        **how,
+    )
+
+
+ACCOUNTS = List(
+    "accounts",
+    _("Accounts & sync"),
+    (
+        called("name", _("Name"), lambda row: row.name, fixed=True, css="keep"),
+        Column("state", _("State"), lambda row: str(STATES[row.state]), _state, css="end keep"),
+        called("provider", _("Provider"), lambda row: row.title),
+        _clocked("complete", _("Complete to"), "complete_to", fixed=True, named=True),
+        _clocked("read", _("Last read"), "last_at", named=True, css="end"),
+        Column(
+            "run", _("Last run"), lambda row: str(RUNS.get(row.last_state, "")), _run, css="end"
+        ),
+        _counted("gaps", _("Gaps"), "gaps_found"),
+        _counted("aside", _("Set aside"), "aside"),
+        _counted("failures", _("Failed runs in a row"), "failures", usual=False),
+        identifier("zone", _("Zone"), _zone, usual=False),
+        _clocked("connected", _("Connected since"), "created_at", usual=False),
+    ),
+    {
+        "name": (_("By name"), keyset.Keys("name", descending=False)),
+        "name-last": (_("By name, last first"), keyset.Keys("name")),
+        "connected": (_("Connected last"), keyset.Keys("created_at")),
+    },
+    address="merchants:accounts",
+    detail="merchants:account",
+    form="merchants/account_fields.html",
+    empty=(
+        _("No account fits"),
+        _("Connect one, and its branches, terminals and transactions are read at once."),
+    ),
+    fields=("name", "provider", "state"),
+    actions="merchants/account_actions.html",
+    lead=_("Where your transactions come from, and how complete they are."),
 )

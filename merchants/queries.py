@@ -181,7 +181,7 @@ def freshness_of(member: Membership) -> list[Freshness]:
     return found
 
 
-def accounts_with_health(member: Membership) -> list[ProviderAccount]:
+def accounts_with_health(member: Membership) -> QuerySet[ProviderAccount]:
     """A person's accounts with how complete they are, what is set aside and what runs."""
     latest = SyncRun.objects.filter(account=OuterRef("pk")).order_by("-started_at", "-pk")
     mark = Bookmark.objects.filter(account=OuterRef("pk"), resource=MAIN).values("complete_to")
@@ -191,13 +191,17 @@ def accounts_with_health(member: Membership) -> list[ProviderAccount]:
         .values("account")
         .annotate(found=Count("pk"))
     )
-    own = accounts_for(member).annotate(
+    gaps = (
+        Gap.objects.filter(account=OuterRef("pk"), resource=MAIN)
+        .order_by().values("account").annotate(found=Count("pk")).values("found")
+    )  # fmt: skip
+    return accounts_for(member).annotate(
         complete_to=Subquery(mark[:1]),
         aside=Subquery(aside.values("found")[:1]),
+        gaps_found=Subquery(gaps[:1]),
         last_state=Subquery(latest.values("state")[:1]),
         last_at=Subquery(latest.values("started_at")[:1]),
     )
-    return list(own.order_by("name", "pk"))
 
 
 def bookmarks_of(account: ProviderAccount) -> list[Bookmark]:
@@ -208,10 +212,3 @@ def bookmarks_of(account: ProviderAccount) -> list[Bookmark]:
 def gaps_of(account: ProviderAccount) -> list[Gap]:
     """The stretches of an account that no run has covered."""
     return list(Gap.objects.filter(account=account).order_by("until", "pk"))
-
-
-def gaps_by_account(member: Membership) -> dict[int, int]:
-    """How many gaps a person's accounts have in their transactions."""
-    own = Gap.objects.filter(account__in=accounts_for(member), resource=MAIN)
-    counted = own.order_by().values_list("account").annotate(found=Count("pk"))
-    return dict(counted)

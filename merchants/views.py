@@ -23,8 +23,8 @@ from merchants.actions.saved import NotSaved
 from merchants.actions.saved import remove_view as remove_view_
 from merchants.actions.saved import save_view as save_view_
 from merchants.calendar import calendar, cost_of
-from merchants.columns import BRANCHES
-from merchants.filters import BranchFilter
+from merchants.columns import ACCOUNTS, BRANCHES
+from merchants.filters import AccountFilter, BranchFilter
 from merchants.forms import ConnectAccount
 from merchants.models import Branch, Gap, Membership, ProviderAccount, SavedView, SyncRun
 from merchants.queries import CHOSEN, CHOSEN_BRANCH, member_of
@@ -139,13 +139,17 @@ def branch(request: HttpRequest, found: Branch) -> HttpResponse:
 
 @login_required
 @require_GET
-def accounts(request: HttpRequest) -> HttpResponse:
+def accounts(request: HttpRequest) -> HttpResponseBase:
+    """Accounts at providers, how complete each is and what waits there."""
     member = who_manages(request)
-    context = {
-        "accounts": queries.accounts_with_health(member),
-        "offered": [(name, each.title) for name, each in providers().items()],
-    }
-    return htmx.page(request, "merchants/accounts.html", context)
+    chosen = AccountFilter(request.GET, queries.accounts_with_health(member))
+    return show(
+        Listing(request, ACCOUNTS, chosen),
+        freshness=queries.freshness_of(member),
+        views=queries.saved_views(member, ACCOUNTS.name),
+        offered=[(name, each.title) for name, each in providers().items()],
+        states=ProviderAccount.State.choices,
+    )
 
 
 @htmx.object_view(own_account, "GET", "HEAD")

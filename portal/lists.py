@@ -55,6 +55,9 @@ class List:
     empty: tuple[Any, Any]
     # The filters that have a field of their own on the page.
     fields: tuple[str, ...] = ()
+    # The template of what can be done there, and a sentence under the title.
+    actions: str = ""
+    lead: Any = ""
     # The class of a row.
     css: Callable[[Any], str] = lambda row: ""
 

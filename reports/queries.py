@@ -23,7 +23,7 @@ from django.db.models import (
 )  # fmt: skip
 
 from merchants.models import Branch, Membership, ProviderAccount
-from merchants.queries import accounts_with_health, branch_limit, branches_for, gaps_by_account
+from merchants.queries import accounts_with_health, branch_limit, branches_for
 from settlements.models import Reconciliation
 from terminals.models import Terminal
 from terminals.queries import terminals_for
@@ -397,14 +397,12 @@ class Trouble:
 def troubles(member: Membership) -> list[Trouble]:
     """What somebody should look at in a person's accounts, the most urgent first."""
     found = []
-    gaps = gaps_by_account(member)
-    for account in accounts_with_health(member):
-        if account.state == ProviderAccount.State.REMOVED:
-            continue
+    own = accounts_with_health(member).exclude(state=ProviderAccount.State.REMOVED)
+    for account in own.order_by("name", "pk"):
         counts = {
             "REFUSED": int(account.state == ProviderAccount.State.REFUSED),
             "FAILING": account.failures,
-            "GAP": gaps.get(account.pk, 0),
+            "GAP": account.gaps_found or 0,  # type: ignore[attr-defined]
             "ASIDE": account.aside or 0,  # type: ignore[attr-defined]
         }
         found += [Trouble(kind, account, count) for kind, count in counts.items() if count]

@@ -9,7 +9,7 @@ from django.http import QueryDict
 from merchants.models import Membership, SavedView
 from portal.lists import PASSING
 
-LISTS = ("transactions", "terminals", "people", "branches", "reconciliations")
+LISTS = ("transactions", "terminals", "people", "branches", "reconciliations", "accounts")
 LONGEST_NAME, LONGEST_QUERY, MOST = 60, 2000, 30
 _KEY = re.compile(r"[a-z_0-9]{1,40}")
 
