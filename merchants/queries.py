@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from merchants.models import (
     Bookmark,
@@ -135,6 +137,15 @@ class Freshness:
     running: bool
     # The account and the stretch of the latest gap, where there is one.
     gap: Gap | None = None
+
+    def __str__(self) -> str:
+        if self.complete_to is None:
+            said = _("%(title)s is not complete yet") % {"title": self.title}
+        else:
+            until = f"{self.complete_to.astimezone(ZoneInfo(self.zone)):%Y-%m-%d %H:%M}"
+            said = _("%(title)s complete to %(until)s") % {"title": self.title, "until": until}
+        gaps = ngettext("%(gaps)d gap", "%(gaps)d gaps", self.gaps) % {"gaps": self.gaps}
+        return f"{said}, {gaps}" if self.gaps else said
 
 
 def freshness_of(member: Membership) -> list[Freshness]:

@@ -62,7 +62,8 @@ def moment(at: datetime | None, zone: str | None) -> str | None:
 
 def zone_of(row: Any) -> str | None:
     """On whose clock a row's times are said: its branch's."""
-    return row.branch.zone if row.branch else None
+    branch = getattr(row, "branch", None)
+    return branch.zone if branch else None
 
 
 def identifier(name: str, label: Any, of: Of, **how: Any) -> Column:

@@ -34,11 +34,16 @@ class Keys:
 
 @dataclass(frozen=True)
 class Slice(Generic[M]):
-    """Some rows of a list, and the cursors of those before and after, or None."""
+    """Some rows of a list, and the cursors of those before and after, or None.
+
+    `first` is the place of the first row in the list, from 1, as one has walked there; rows that
+    came or went meanwhile do not change it.
+    """
 
     rows: list[M]
     next: str | None
     previous: str | None
+    first: int = 1
 
 
 def cut(
@@ -48,7 +53,7 @@ def cut(
 
     Raises InvalidCursor.
     """
-    backwards, edge = _open(cursor, scope) if cursor else (False, None)
+    backwards, edge, place = _open(cursor, scope) if cursor else (False, None, 0)
     descending = keys.descending is not backwards
     if edge is not None:
         value, pk = edge
@@ -63,22 +68,26 @@ def cut(
     rows = rows[:size]
     if backwards:
         rows.reverse()
-    after = _seal(rows[-1], keys, scope, backwards=False) if rows else None
-    before = _seal(rows[0], keys, scope, backwards=True) if rows else None
+    # Backwards, `place` is how many rows stand before the edge.
+    first = max(place - len(rows), 0) if backwards else place
+    if not rows:
+        return Slice(rows, None, None, first + 1)
+    after = _seal(rows[-1], keys, scope, first + len(rows), backwards=False)
+    before = _seal(rows[0], keys, scope, first, backwards=True)
     if backwards:
-        return Slice(rows, after, before if more else None)
-    return Slice(rows, after if more else None, before if edge is not None else None)
+        return Slice(rows, after, before if more else None, first + 1 if more else 1)
+    return Slice(rows, after if more else None, before if edge is not None else None, first + 1)
 
 
-def _seal(row: Any, keys: Keys, scope: str, *, backwards: bool) -> str:
+def _seal(row: Any, keys: Keys, scope: str, place: int, *, backwards: bool) -> str:
     value = getattr(row, keys.field)
     shown = value.isoformat() if isinstance(value, datetime) else value
-    return signing.dumps([backwards, shown, row.pk], salt=f"{SALT}:{scope}", compress=True)
+    return signing.dumps([backwards, shown, row.pk, place], salt=f"{SALT}:{scope}", compress=True)
 
 
-def _open(cursor: str, scope: str) -> tuple[bool, tuple[Any, int]]:
+def _open(cursor: str, scope: str) -> tuple[bool, tuple[Any, int], int]:
     try:
-        backwards, value, pk = signing.loads(cursor, salt=f"{SALT}:{scope}")
+        backwards, value, pk, place = signing.loads(cursor, salt=f"{SALT}:{scope}")
     except (signing.BadSignature, ValueError, TypeError):
         raise InvalidCursor("The cursor is not one of this list.") from None
-    return backwards, (value, pk)
+    return backwards, (value, pk), place

@@ -24,12 +24,14 @@ from django_filters import FilterSet
 
 from portal import htmx, keyset
 from portal.api import scope
-from portal.columns import Column, plain
-from portal.templatetags.show import NONE
+from portal.columns import Column, plain, zone_of
+from portal.templatetags.show import NONE, count
 
 SIZE = 50
 # What another page shows of a list.
 FEW = 8
+# Rows are counted up to here; a list of a million is not counted for a page.
+MOST_COUNTED = 1000
 # Rows that a download takes from the database at a time.
 CHUNK = 2000
 # What of an address is not the list itself, but where in it one stands or how it is handed over.
@@ -58,6 +60,8 @@ class List:
     # The template of what can be done there, and a sentence under the title.
     actions: str = ""
     lead: Any = ""
+    # Whether a row's address answers `?peek` with what a look at the row shows.
+    peek: bool = False
     # The class of a row.
     css: Callable[[Any], str] = lambda row: ""
 
@@ -68,10 +72,10 @@ class List:
             return wanted
         return [each for each in self.columns if each.usual or each.fixed]
 
-    def table(self, columns: Sequence[Column], rows: Iterable[Any]) -> SafeString:
+    def table(self, columns: Sequence[Column], rows: Iterable[Any], foot: str = "") -> SafeString:
         """Rows as a table, made without the template engine: it would take most of a page's time.
 
-        The first cell is the link to its row.
+        The first cell is the link to its row. `foot` is for paper, at the end of each sheet.
         """
         shown = [each for each in columns if each.cell is not None]
         if not rows:
@@ -100,9 +104,12 @@ class List:
             body = "</td>".join([link, *rest])
             lines.append(f'<tr class="{css}">{body}</td></tr>' if css else f"<tr>{body}</td></tr>")
         head, body = "".join(heads), "\n".join(lines)
+        peek = " data-peek" if self.peek else ""
+        last = f'<tr><td colspan="{len(shown)}">{conditional_escape(foot)}</td></tr>'
+        end = f'<tfoot class="on-paper">{last}</tfoot>' if foot else ""
         return mark_safe(  # noqa: S308 (each part is escaped above)
-            '<div class="scroll"><table class="cards-phone">'
-            f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
+            f'<div class="scroll"><table class="cards-phone"{peek}>'
+            f"<thead><tr>{head}</tr></thead>{end}\n<tbody>{body}</tbody></table></div>"
         )
 
 
@@ -134,6 +141,8 @@ class Listing:
     chosen: FilterSet
     # What the numbers in some filters stand for: filter -> value -> name.
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # How complete the rows are, in words.
+    complete: str = ""
 
     @cached_property
     def columns(self) -> list[Column]:
@@ -207,7 +216,34 @@ class Listing:
     @property
     def table(self) -> SafeString:
         """The page's rows."""
-        return self.of.table(self.columns, self.page.rows)
+        return self.of.table(self.columns, self.page.rows, self.foot)
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows there are; one more than `MOST_COUNTED` where there are more."""
+        page = self.page
+        if page.next is None:
+            return page.first - 1 + len(page.rows)
+        return self.rows.order_by()[: MOST_COUNTED + 1].count()
+
+    @property
+    def range(self) -> str:
+        """Which rows of how many the page shows."""
+        first, last = self.page.first, self.page.first - 1 + len(self.page.rows)
+        words = {"first": count(first), "last": count(last), "all": count(self.count)}
+        if self.count > MOST_COUNTED or last > self.count:
+            return _("%(first)s–%(last)s of more than %(most)s") % {
+                **words, "most": count(max(MOST_COUNTED, last)),
+            }  # fmt: skip
+        return _("%(first)s–%(last)s of %(all)s") % words
+
+    @property
+    def foot(self) -> str:
+        """What each printed sheet says: which rows these are, on whose clock, how complete."""
+        chosen = "; ".join(f"{chip.label}: {chip.value}" for chip in self.chips)
+        zones = sorted({zone for row in self.page.rows if (zone := zone_of(row))})
+        said = [str(self.of.title), chosen or _("every row"), ", ".join(zones), self.complete]
+        return " · ".join(each for each in said if each)
 
     @cached_property
     def chips(self) -> list[Chip]:
@@ -287,5 +323,6 @@ def show(listing: Listing, **context: Any) -> HttpResponseBase:
     """
     if listing.wants_download:
         return listing.download()
+    listing.complete = "; ".join(str(each) for each in context["freshness"])
     context |= {"listing": listing, "page": listing.page, "filter": listing.chosen}
     return htmx.page(listing.request, "list.html", context, fragment="rows")

@@ -109,6 +109,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "tell in which hours terminals usually sell": {
+        "task": "transactions.tell_usual_hours",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
 }
 # How often an account is read, and how far back each read looks again (late reversals).
 SYNC_EVERY_SECONDS: int = env.int("SYNC_EVERY_SECONDS", default=300)

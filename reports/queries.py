@@ -8,12 +8,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import (
+    BooleanField,
     Case,
+    CharField,
     Count,
     DateField,
     DateTimeField,
     Exists,
+    F,
     Field,
+    Func,
+    IntegerField,
     OuterRef,
     Q,
     Subquery,
@@ -21,6 +26,7 @@ from django.db.models import (
     Value,
     When,
 )  # fmt: skip
+from django.db.models.lookups import GreaterThanOrEqual
 
 from merchants.models import Branch, Membership, ProviderAccount
 from merchants.queries import accounts_with_health, branch_limit, branches_for
@@ -31,9 +37,10 @@ from transactions.models import DayTotal, DeclineTotal, HourTotal, Kind, Status,
 from transactions.queries import transactions_for
 
 DAYS, MONTHS = 30, 12
-DAY, WEEK = timedelta(days=1), timedelta(days=7)
-# A terminal that sold in these days and not for a day is said to be silent.
-SOLD_WITHIN, SILENT_FOR = timedelta(days=14), timedelta(hours=24)
+HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
+# A terminal that sold in these days is silent where this many of its usual hours have passed since,
+# or, while those are not known, so much time.
+SOLD_WITHIN, SILENT_HOURS, SILENT_FOR = timedelta(days=14), 3, timedelta(hours=24)
 MOST_ATTENTION = 200
 
 
@@ -285,6 +292,7 @@ class Sold:
 
     day: date
     minor: int
+    last: date
 
 
 def history(member: Membership, last: date, currency: str) -> tuple[list[Sold], list[Sold]]:
@@ -303,9 +311,13 @@ def history(member: Membership, last: date, currency: str) -> tuple[list[Sold], 
         monthly[day.replace(day=1)] += minor
     days = [last - timedelta(days=each) for each in reversed(range(DAYS))]
     return (
-        [Sold(day, daily.get(day, 0)) for day in days],
-        [Sold(month, monthly[month]) for month in months],
+        [Sold(day, daily.get(day, 0), day) for day in days],
+        [Sold(month, monthly[month], min(_end_of(month), last)) for month in months],
     )
+
+
+def _end_of(month: date) -> date:
+    return (month + 31 * DAY).replace(day=1) - DAY
 
 
 @dataclass(frozen=True)
@@ -358,21 +370,30 @@ def attention(member: Membership, clocks: list[Clock], moment: datetime) -> list
         terminal=OuterRef("pk"), business_day__gte=OuterRef("yesterday")
     )
     waits = Q(sold__isnull=False) & ~Exists(closed)
+    passed = Func(
+        F("usual_hours"), F("last_seen_at"), Value(moment),
+        of(lambda clock: clock.zone, CharField()),
+        function="terminals_usual_hours_passed", output_field=IntegerField(),
+    )  # fmt: skip
+    # So many usual hours take at least as long, which spares the count for who sells right now.
+    away = Q(usual_hours__isnull=False) & Q(last_seen_at__lt=moment - SILENT_HOURS * HOUR)
+    silent = Case(
+        When(usual_hours=None, then=Q(last_seen_at__lt=moment - SILENT_FOR)),
+        When(away, then=GreaterThanOrEqual(passed, SILENT_HOURS)),
+        default=Value(False), output_field=BooleanField(),
+    )  # fmt: skip
     own = (
         terminals_for(member).select_related(None).select_related("branch", "terminal_user")
         .filter(_looked_at(member), last_seen_at__gte=moment - SOLD_WITHIN)
         .annotate(**bounds).annotate(sold=Subquery(sold.values("pk")[:1]))
-        .annotate(open=Case(When(waits, then=True), default=Value(False)))
-        .filter(
-            Q(open=True) | Q(connected=False) | Q(terminal_user=None)
-            | Q(last_seen_at__lt=moment - SILENT_FOR)
-        )
+        .annotate(open=Case(When(waits, then=True), default=Value(False)), silent=silent)
+        .filter(Q(open=True) | Q(connected=False) | Q(terminal_user=None) | Q(silent=True))
         .only("tid", "name", "connected", "last_seen_at", "branch__name", "branch__name_ar",
               "terminal_user__name")
         .order_by("last_seen_at", "pk")[:MOST_ATTENTION]
     )  # fmt: skip
     is_so: dict[str, Callable[[Any], bool]] = {
-        "SILENT": lambda each: each.last_seen_at < moment - SILENT_FOR,
+        "SILENT": lambda each: each.silent,
         "DISCONNECTED": lambda each: each.connected is False,
         "UNASSIGNED": lambda each: each.terminal_user_id is None,
         "OPEN": lambda each: each.open,

@@ -1,5 +1,6 @@
 """The home page, the one search box, and what waits for somebody."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_GET
 from merchants.models import Branch, Membership
 from merchants.queries import freshness_of, member_of
 from portal import htmx
-from portal.templatetags.show import day
+from portal.templatetags.show import day, query_of
 from providers.base.registry import providers, words
 from reports import charts, queries
 from reports.search import search
@@ -95,6 +96,7 @@ def _figures(
     asked = request.GET.get("currency", "")
     currency = asked if asked in currencies else next(iter(currencies), "")
     last = clocks[0].day
+    here = _rows_of(clocks, moment, currency)
     if not currency:
         return {"currencies": [], "attention": _attention(member, clocks, moment)}
     own = [part for part in parts if part.currency == currency]
@@ -112,6 +114,8 @@ def _figures(
     return {
         "currencies": currencies,
         "currency": currency,
+        "here": here,
+        "before_here": _rows_of(clocks, moment, currency, queries.WEEK),
         "today": today,
         "before": a_day.before,
         "before_day": before_day,
@@ -139,6 +143,19 @@ def _figures(
     }
 
 
+def _rows_of(
+    clocks: list[queries.Clock], moment: datetime, currency: str, ago: timedelta = timedelta()
+) -> str:
+    """The part of an address that leads to the rows of the present business day, or of one ago.
+
+    Where branches do not have the same one, it is named by the moment.
+    """
+    days = {clock.day - ago for clock in clocks}
+    if len(days) == 1:
+        return query_of(business_day=days.pop(), currency=currency)
+    return query_of(present=(moment - ago).isoformat(timespec="seconds"), currency=currency)
+
+
 def _change(now_: int, before: int) -> dict[str, Any] | None:
     """How much more or less, in tenths of a per cent; None where there was nothing before."""
     if not before:
@@ -161,7 +178,7 @@ def _attention(
     member: Membership, clocks: list[queries.Clock], moment: Any
 ) -> list[dict[str, Any]]:
     titles = {
-        "SILENT": (_("Silent for more than a day"), "clock", "bad"),
+        "SILENT": (_("Silent in their usual hours"), "clock", "bad"),
         "DISCONNECTED": (_("Disconnected"), "plug", "bad"),
         "UNASSIGNED": (_("Held by nobody"), "person", "warn"),
         "OPEN": (_("Sold yesterday and not reconciled"), "scale", "warn"),

@@ -1,5 +1,6 @@
 """Terminals, the people who hold them, and the devices they run on."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -52,6 +53,10 @@ class Terminal(models.Model):
     content_hash = models.BinaryField(max_length=16, null=True)
     version_at = models.DateTimeField(null=True)
     learned_at = models.DateTimeField(default=timezone.now)
+    # In which hours it usually sells, told from its sales once a day: for each day of the week,
+    # from Monday, a bit for each hour of its branch's clock. None before that.
+    usual_hours = ArrayField(models.IntegerField(), size=7, null=True)
+    hours_told_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

@@ -131,6 +131,7 @@ TRANSACTIONS = List(
     },
     address="transactions:list",
     detail="transactions:detail",
+    peek=True,
     form="transactions/fields.html",
     empty=(
         _("No transaction fits"),

@@ -1,9 +1,25 @@
 """The filters of transactions, the same on the page and in the API."""
 
-from datetime import UTC
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
+from django.db.models import (
+    Case,
+    DateField,
+    DateTimeField,
+    F,
+    Func,
+    IntegerField,
+    Q,
+    QuerySet,
+    TimeField,
+    Value,
+    When,
+)
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext_lazy as _
 from django_filters import (
     BooleanFilter,
@@ -15,7 +31,8 @@ from django_filters import (
 )
 from django_filters.fields import IsoDateTimeField
 
-from portal.filtering import Choices, Identifier
+from portal.filtering import Choices, Identifier, western
+from providers.base.registry import providers
 from transactions.models import Kind, Scheme, Status, Transaction
 
 
@@ -34,6 +51,18 @@ class Moment(IsoDateTimeFilter):
     """A time with its zone."""
 
     field_class = MomentField
+
+
+Rows = QuerySet[Transaction]
+
+
+def zone_of_row() -> Coalesce:
+    """On which clock a row's day and hour are counted: its branch's, else its provider's."""
+    own = [
+        When(account__provider=name, then=Value(each.default_zone))
+        for name, each in providers().items()
+    ]
+    return Coalesce("branch__zone", Case(*own, default=Value("UTC")))
 
 
 class TransactionFilter(FilterSet):
@@ -60,7 +89,47 @@ class TransactionFilter(FilterSet):
     amount_minor = NumberFilter(label=_("Amount in minor units"))
     currency = CharFilter(label=_("Currency"))
     reconciled = BooleanFilter(label=_("Reconciled"))
+    action_code = CharFilter(method="of_code", label=_("Action code"))
+    provider = Choices(
+        field_name="account__provider",
+        choices=lambda: [(name, each.title) for name, each in providers().items()],
+        label=_("Provider"),
+    )
+    branchless = BooleanFilter(
+        field_name="branch", lookup_expr="isnull", label=_("Without a branch")
+    )
+    hour = NumberFilter(
+        method="in_hour", label=_("Hour"), min_value=0, max_value=23, decimal_places=0
+    )
+    present = Moment(method="on_day_of", label=_("Business day at"))
 
     class Meta:
         model = Transaction
         fields: ClassVar[list[str]] = []
+
+    def of_code(self, rows: Rows, _name: str, value: str) -> Rows:
+        """`none` stands for a decline without a code."""
+        return (
+            rows.filter(Q(action_code=None) | Q(action_code=""))
+            if value == "none"
+            else (rows.filter(action_code=western(value)))
+        )
+
+    def in_hour(self, rows: Rows, _name: str, value: Decimal) -> Rows:
+        """The hour of the day on the wall clock of each row's branch, as the roll-ups have it."""
+        local = Func(
+            zone_of_row(), "occurred_at", function="timezone", output_field=DateTimeField()
+        )
+        hour = Func(Value("hour"), local, function="date_part", output_field=IntegerField())
+        return rows.alias(local_hour=hour).filter(local_hour=int(value))
+
+    def on_day_of(self, rows: Rows, _name: str, value: datetime) -> Rows:
+        """The business day that it was at a moment at each row's branch."""
+        local = Func(zone_of_row(), Value(value), function="timezone", output_field=DateTimeField())
+        cut_off = Coalesce("branch__cut_off", Value(time()), output_field=TimeField())
+        day = Cast(CombinedExpression(local, "-", cut_off, DateTimeField()), DateField())
+        # The bounds lead to the days in the index; no clock is further than a day away.
+        around = (value.date() - timedelta(days=2), value.date() + timedelta(days=1))
+        return (
+            rows.filter(business_day__range=around).alias(then=day).filter(business_day=F("then"))
+        )

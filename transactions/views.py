@@ -63,7 +63,12 @@ def own_transaction(request: HttpRequest, pk: int) -> Transaction:
 
 @htmx.object_view(own_transaction, "GET", "HEAD")
 def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
-    """What happened in time, the receipts, the plain facts, and what belongs to it."""
+    """What happened in time, the receipts, the plain facts, and what belongs to it.
+
+    `?peek` is what a list shows of a row that one looks at.
+    """
+    if "peek" in request.GET:
+        return htmx.page(request, "transactions/peek.html", {"transaction": found})
     member = member_of(request)
     zone = found.branch.zone if found.branch else None
     slips = _slips(found)

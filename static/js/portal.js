@@ -126,6 +126,78 @@
       box.select();
     }
   });
+  // A look at a row, without leaving the list: beside it, never over it.
+  var peek, peekTimer, peekRow;
+  function closePeek() {
+    clearTimeout(peekTimer);
+    peekRow = null;
+    if (peek) {
+      peek.hidden = true;
+    }
+  }
+  function openPeek(row) {
+    var link = row.querySelector("a.row");
+    fetch(link.href + "?peek", { credentials: "same-origin" })
+      .then(function (answer) {
+        return answer.ok && !answer.redirected ? answer.text() : "";
+      })
+      .catch(function () {
+        return "";
+      })
+      .then(function (html) {
+        if (!html || peekRow !== row) {
+          return;
+        }
+        if (!peek) {
+          peek = document.createElement("aside");
+          peek.className = "peek sheet";
+          peek.setAttribute("role", "status");
+          document.getElementById("main").append(peek);
+          peek.addEventListener("mouseleave", closePeek);
+        }
+        peek.innerHTML = html;
+        peek.hidden = false;
+        var place = row.getBoundingClientRect();
+        var below = place.bottom + 8 + peek.offsetHeight < window.innerHeight;
+        peek.style.top = (below ? place.bottom + 8 : place.top - 8 - peek.offsetHeight) + "px";
+      });
+  }
+  function mayPeek(event) {
+    var row = event.target.closest && event.target.closest("table[data-peek] tbody tr");
+    if (!row || !window.matchMedia("(min-width:641px) and (hover:hover)").matches) {
+      if (peekRow && !(peek && peek.contains(event.target))) {
+        closePeek();
+      }
+    } else if (row !== peekRow) {
+      closePeek();
+      peekRow = row;
+      peekTimer = setTimeout(openPeek, 250, row);
+    }
+  }
+  document.addEventListener("mouseover", mayPeek);
+  document.addEventListener("focusin", mayPeek);
+  ["scroll", "htmx:beforeSwap"].forEach(function (name) {
+    document.addEventListener(name, closePeek, true);
+  });
+  document.addEventListener("keydown", function (event) {
+    if (!peek || peek.hidden || event.ctrlKey || event.metaKey || event.altKey) {
+      return;
+    }
+    var copied = peek.querySelector("[data-copy]");
+    if (event.key === "Escape") {
+      closePeek();
+    } else if (event.target.closest("input,select,textarea")) {
+      return;
+    } else if (event.key === "c" && copied) {
+      navigator.clipboard.writeText(copied.dataset.copy).then(function () {
+        copied.textContent = copied.dataset.copied;
+      });
+    } else if (event.key === "r") {
+      location.href = peek.querySelector("[data-receipt]").href;
+    } else if (event.key === "Enter" && event.target === document.body && peekRow) {
+      peekRow.querySelector("a.row").click();
+    }
+  });
   // Filters apply as they are chosen; without this script the button does it.
   document.addEventListener("change", function (event) {
     var form = event.target.closest("form[data-auto]");
