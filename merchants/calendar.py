@@ -14,10 +14,14 @@ MANY_PAGES = 200
 
 @dataclass(frozen=True)
 class Cell:
-    """A day: `complete`, `gap`, `part` (complete to somewhere in it) or `later`."""
+    """A day: `complete`, `gap`, `part` (complete to somewhere in it) or `later`.
+
+    `filled` says how far a day is complete in part: `little`, `half` or `most`.
+    """
 
     day: date
     state: str
+    filled: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,9 @@ def calendar(
         for day in days:
             begin = datetime.combine(day, time(), there)
             end = datetime.combine(day + timedelta(days=1), time(), there)
-            cells.append(Cell(day, _state(begin, end, mark.complete_to, own)))
+            done = (mark.complete_to - begin) / (end - begin)
+            filled = "little" if done < 1 / 3 else "half" if done < 2 / 3 else "most"
+            cells.append(Cell(day, _state(begin, end, mark.complete_to, own), filled))
         rows.append(Row(mark.label, cells))
     return rows
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -10,7 +10,7 @@ from merchants.models import ProviderAccount, SyncRun
 from portal import keyset
 from portal.columns import Column, called, identifier, moment
 from portal.lists import List
-from portal.templatetags.show import NONE, at, count, ident, isolated, stamp
+from portal.templatetags.show import NONE, at, branch_text, count, ident, isolated, stamp
 from providers.base.registry import providers
 
 
@@ -26,16 +26,18 @@ def _accounts(row: Any) -> SafeString:
     return format_html_join(" ", "{} {}", own)
 
 
-def _arabic(row: Any) -> SafeString:
-    return format_html('<bdi lang="ar">{}</bdi>', row.name_ar) if row.name_ar else NONE
+def _other(row: Any) -> str:
+    """The name that a page in the reader's language does not show."""
+    own = branch_text(row)
+    return row.name if own != row.name else row.name_ar or ""
 
 
 BRANCHES = List(
     "branches",
     _("Branches"),
     (
-        called("name", _("Name"), lambda row: row.name, fixed=True, css="keep"),
-        Column("arabic", _("Arabic name"), lambda row: row.name_ar, _arabic, css="end keep"),
+        called("name", _("Name"), branch_text, fixed=True, css="keep"),
+        called("other", _("In the other language"), _other, css="end"),
         Column("known", _("Known to"), _known_to, _accounts),
         identifier("zone", _("Zone"), lambda row: row.zone, css="end"),
         identifier("begins", _("Day begins"), lambda row: f"{row.cut_off:%H:%M}", css="drop"),

@@ -137,6 +137,7 @@ class Freshness:
     running: bool
     # The account and the stretch of the latest gap, where there is one.
     gap: Gap | None = None
+    accounts: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         if self.complete_to is None:
@@ -187,6 +188,7 @@ def freshness_of(member: Membership) -> list[Freshness]:
                     key=lambda gap: gap.until,
                     default=None,
                 ),
+                accounts=tuple(each.pk for each in own),
             )
         )
     return found

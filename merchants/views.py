@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.crypto import constant_time_compare
 from django.utils.timezone import now
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -33,7 +34,7 @@ from portal import htmx
 from portal.lists import Listing, show
 from portal.pages import back
 from providers.base.errors import ProviderFailure
-from providers.base.registry import providers
+from providers.base.registry import providers, words
 
 SHOWN_RUNS, SHOWN_SET_ASIDE = 10, 50
 
@@ -183,13 +184,20 @@ def _health(request: HttpRequest, found: ProviderAccount) -> dict[str, Any]:
         "running": running,
         "set_aside": aside[:SHOWN_SET_ASIDE],
         "bookmarks": bookmarks,
+        "complete_to": min((mark.complete_to for mark in bookmarks), default=None),
         "gaps": [(gap, cost_of(gap, steps, moment)) for gap in gaps],
         "calendar": calendar(
             [mark for mark in bookmarks if mark.resource in windowed], gaps, zone, moment
         ),
-        "shown": actions.described(found),
+        "shown": _labelled(found),
         "webhook": request.build_absolute_uri(actions.webhook_path(found)),
     }
+
+
+def _labelled(account: ProviderAccount) -> list[tuple[str, Any]]:
+    """What of the credentials may be shown, as its form calls it."""
+    labels = words(account.provider, get_language() or "en")["credentials"]
+    return [(labels[key]["label"], value) for key, value in actions.described(account).items()]
 
 
 @login_required

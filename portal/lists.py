@@ -20,6 +20,7 @@ from django.utils import timezone, translation
 from django.utils.html import conditional_escape, escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django_filters import FilterSet
 
 from portal import htmx, keyset
@@ -229,6 +230,9 @@ class Listing:
     @property
     def range(self) -> str:
         """Which rows of how many the page shows."""
+        if self.page.next is None and self.page.previous is None:
+            rows = len(self.page.rows)
+            return ngettext("%(rows)s row", "%(rows)s rows", rows) % {"rows": count(rows)}
         first, last = self.page.first, self.page.first - 1 + len(self.page.rows)
         words = {"first": count(first), "last": count(last), "all": count(self.count)}
         if self.count > MOST_COUNTED or last > self.count:

@@ -36,10 +36,14 @@ def days(found: list[Sold], currency: str, sales: str, median: str) -> dict[str,
 
 
 def months(found: list[Sold], currency: str, sales: str) -> dict[str, Any]:
+    """Months before the first sale are nothing that is known to be nought."""
+    begins = next((at for at, each in enumerate(found) if each.minor), 0)
     return {
         "kind": "months",
         "labels": [day(each.day, "MMM") for each in found],
-        "now": [_major(each.minor, currency) for each in found],
+        "now": [
+            _major(each.minor if at >= begins else None, currency) for at, each in enumerate(found)
+        ],
         "open": len(found) - 1,
         "names": [sales],
     }

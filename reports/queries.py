@@ -28,8 +28,14 @@ from django.db.models import (
 )  # fmt: skip
 from django.db.models.lookups import GreaterThanOrEqual
 
-from merchants.models import Branch, Membership, ProviderAccount
-from merchants.queries import accounts_with_health, branch_limit, branches_for
+from merchants.models import Branch, Gap, Membership, ProviderAccount
+from merchants.queries import (
+    MAIN,
+    Freshness,
+    accounts_with_health,
+    branch_limit,
+    branches_for,
+)
 from settlements.models import Reconciliation
 from terminals.models import Terminal
 from terminals.queries import terminals_for
@@ -42,6 +48,7 @@ HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 # or, while those are not known, so much time.
 SOLD_WITHIN, SILENT_HOURS, SILENT_FOR = timedelta(days=14), 3, timedelta(hours=24)
 MOST_ATTENTION = 200
+MINUTES = 24 * 60
 
 
 @dataclass(frozen=True)
@@ -406,6 +413,38 @@ def attention(member: Membership, clocks: list[Clock], moment: datetime) -> list
     return [group for group in groups if group.terminals]
 
 
+# A part of a day's strip: what it is, where it begins and how wide it is, in minutes.
+Stretch = tuple[str, int, int]
+
+
+def strips(freshness: list[Freshness], moment: datetime) -> list[list[Stretch]]:
+    """The present calendar day of each provider: what is complete, missing, open, and now."""
+    wanted = Q(pk__in=[])
+    begins = []
+    for each in freshness:
+        there = ZoneInfo(each.zone)
+        begin = datetime.combine(moment.astimezone(there).date(), time(), there)
+        begins.append(begin)
+        if each.gaps:
+            wanted |= Q(account__in=each.accounts, until__gt=begin)
+    some = any(each.gaps for each in freshness)
+    gaps = list(Gap.objects.filter(wanted, resource=MAIN).order_by("until")) if some else []
+    found = []
+    for each, begin in zip(freshness, begins, strict=True):
+
+        def minute(at: datetime, begin: datetime = begin) -> int:
+            return min(max(int((at - begin).total_seconds() // 60), 0), MINUTES)
+
+        done, now = minute(each.complete_to or begin), minute(moment)
+        strip: list[Stretch] = [("done", 0, done), ("open", done, max(now - done, 0))]
+        for gap in gaps:
+            if gap.account_id in each.accounts:
+                since = minute(gap.since or begin)
+                strip.append(("gap", since, max(minute(gap.until) - since, 4)))
+        found.append([*strip, ("tick", min(now, MINUTES - 4), 4)])
+    return found
+
+
 @dataclass(frozen=True)
 class Trouble:
     """What is wrong with an account: `REFUSED`, `FAILING`, `GAP` or `ASIDE`, and how often."""
@@ -432,7 +471,11 @@ def troubles(member: Membership) -> list[Trouble]:
 
 
 def medians(values: list[int], width: int = 7) -> list[int]:
-    """The median of each value and those around it: a calm line over a restless series."""
-    half = width // 2
-    windows = (values[max(0, at - half) : at + half + 1] for at in range(len(values)))
-    return [sorted(window)[len(window) // 2] for window in windows]
+    """The median of the values around each: a calm line over a restless series.
+
+    The ends have the first and the last whole window, so that they do not follow single values.
+    """
+    last = max(len(values) - width, 0)
+    begins = (min(max(at - width // 2, 0), last) for at in range(len(values)))
+    windows = (sorted(values[begin : begin + width]) for begin in begins)
+    return [window[len(window) // 2] for window in windows]

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from merchants.models import Branch, Membership
-from merchants.queries import freshness_of, member_of
+from merchants.queries import Freshness, freshness_of, member_of
 from portal import htmx
 from portal.templatetags.show import day, query_of
 from providers.base.registry import providers, words
@@ -36,15 +36,21 @@ def home(request: HttpRequest) -> HttpResponse:
     """Today against the same weekday a week before, and the months that led there."""
     member = member_of(request)
     moment = now()
+    freshness = freshness_of(member)
     clocks, branches = queries.clocks_of(member, moment)
+    as_of = _known_to(freshness, moment, clocks)
     context: dict[str, Any] = {
         "now": moment,
+        "as_of": as_of,
         "zone": clocks[0].zone if clocks else "UTC",
-        "day": clocks[0].day if clocks else moment.date(),
-        "freshness": freshness_of(member),
+        "freshness": freshness,
+        "strips": list(zip(freshness, queries.strips(freshness, moment), strict=True)),
     }
     if clocks:
-        context |= _figures(request, member, moment, clocks, branches)
+        clocks, branches = (
+            queries.clocks_of(member, as_of) if as_of != moment else (clocks, branches)
+        )
+        context |= _figures(request, member, as_of, clocks, branches)
     return htmx.page(request, "reports/home.html", context, fragment="figures")
 
 
@@ -79,6 +85,21 @@ def notices(request: HttpRequest) -> HttpResponse:
         return htmx.page(request, "reports/notices.html", {"count": len(accounts)}, fragment="dot")
     context = {"accounts": accounts, "fleet": _attention(member, clocks, moment)}
     return htmx.page(request, "reports/notices.html", context)
+
+
+def _known_to(
+    freshness: list[Freshness], moment: datetime, clocks: list[queries.Clock]
+) -> datetime:
+    """Up to when today is known: last week is compared to there, and what follows is still open.
+
+    A provider that is complete to no moment of today leaves nothing to compare but the moment.
+    """
+    known = [each.complete_to for each in freshness if each.complete_to]
+    if not known or len(known) < len(freshness):
+        return moment
+    least = min(*known, moment)
+    begun = all(clock.begins(clock.day) <= least for clock in clocks)
+    return least if begun else moment
 
 
 def _figures(
@@ -135,7 +156,11 @@ def _figures(
             (share, providers()[share.key].title)
             for share in queries.shares(own, lambda part: part.provider)
         ],
-        "by_branch": [(share, branches.get(share.key)) for share in by_branch[:SHOWN_BRANCHES]],
+        "by_branch": [
+            # The tick is drawn within the bar's end.
+            (share, branches.get(share.key), min(share.before_of_most, 994))
+            for share in by_branch[:SHOWN_BRANCHES]
+        ],
         "more_branches": len(by_branch) - SHOWN_BRANCHES,
         "declines": [(each, _reason(each)) for each in declined[:SHOWN_DECLINES]],
         "all_declines": sum(each.declined for each in declined),

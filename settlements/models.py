@@ -111,6 +111,11 @@ class SchemeTotal(models.Model):
         return str(SCHEME_LABELS.get(self.scheme, self.word))
 
     @property
+    def used(self) -> bool:
+        """Whether either side counted anything."""
+        return not self.balanced or bool(self.pos_total_count or self.host_total_count)
+
+    @property
     def difference_minor(self) -> int:
         """How much more the host counted than the terminal, in minor units."""
         return self.host_total_minor - self.pos_total_minor

@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from merchants.queries import branch_names, freshness_of, in_branch, member_of, saved_views
@@ -14,7 +15,7 @@ from portal.lists import Listing, show
 from settlements import queries
 from settlements.columns import RECONCILIATIONS
 from settlements.filters import ReconciliationFilter
-from settlements.models import Reconciliation
+from settlements.models import Reconciliation, SchemeTotal
 
 
 @login_required
@@ -46,7 +47,25 @@ def detail(request: HttpRequest, found: Reconciliation) -> HttpResponse:
         "reconciliation": found,
         "schemes": schemes,
         "broken": [each for each in schemes if not each.balanced],
+        "unused": [each for each in schemes if not each.used],
+        "sums": _sums(schemes),
+        "parts": [
+            (_("Purchases"), found.purchase_minor, found.purchase_count),
+            (_("Reversals"), found.purchase_reversal_minor, found.purchase_reversal_count),
+            (_("Refunds"), found.refund_minor, found.refund_count),
+        ],
         "counted": urlencode(period),
         "zone": found.branch.zone if found.branch else None,
     }
     return htmx.page(request, "settlements/detail.html", context)
+
+
+def _sums(schemes: list[SchemeTotal]) -> dict[str, int]:
+    """What the terminal and the host counted over all schemes, in minor units."""
+    return {
+        "pos": sum(each.pos_total_minor for each in schemes),
+        "host": sum(each.host_total_minor for each in schemes),
+        "difference": sum(each.difference_minor for each in schemes),
+        "pos_count": sum(each.pos_total_count for each in schemes),
+        "host_count": sum(each.host_total_count for each in schemes),
+    }

@@ -39,7 +39,7 @@ def _provider(row: Any) -> SafeString:
 
 def _held(row: Any) -> SafeString:
     tids = [(ident(terminal.tid),) for terminal in row.terminals.all()]
-    return format_html_join(" ", "{}", tids) if tids else NONE
+    return format_html_join("", '<span class="line">{}</span>', tids) if tids else NONE
 
 
 TERMINALS = List(
@@ -93,7 +93,7 @@ PEOPLE = List(
             _("Terminals"),
             lambda row: " ".join(t.tid for t in row.terminals.all()),
             _held,
-            css="keep end",
+            css="keep whole",
         ),
         Column("provider", _("Provider"), lambda row: row.account.title, _provider),
         called("account", _("Account"), lambda row: row.account.name, usual=False),

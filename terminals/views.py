@@ -4,11 +4,13 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
 from merchants.queries import branch_names, freshness_of, in_branch, member_of, saved_views
 from portal import htmx
 from portal.lists import Listing, show
+from providers.base.registry import providers, said
 from terminals import queries
 from terminals.columns import PEOPLE, TERMINALS
 from terminals.filters import PersonFilter, TerminalFilter
@@ -48,7 +50,11 @@ def own_person(request: HttpRequest, pk: int) -> TerminalUser:
 
 @htmx.object_view(own_person, "GET", "HEAD")
 def person(request: HttpRequest, found: TerminalUser) -> HttpResponse:
-    context = {"person": found, "sees_personal": member_of(request).sees_personal}
+    context = {
+        "person": found,
+        "sees_personal": member_of(request).sees_personal,
+        "zone": providers()[found.account.provider].default_zone,
+    }
     return htmx.page(request, "terminals/person.html", context)
 
 
@@ -60,4 +66,6 @@ def own_terminal(request: HttpRequest, pk: int) -> Terminal:
 @htmx.object_view(own_terminal, "GET", "HEAD")
 def detail(request: HttpRequest, terminal: Terminal) -> HttpResponse:
     devices = terminal.devices.order_by("-last_seen_at", "-pk")[:MOST_DEVICES]
-    return htmx.page(request, "terminals/detail.html", {"terminal": terminal, "devices": devices})
+    language = get_language() or "en"
+    named = [(each, said(terminal.account.provider, language, each.kind)) for each in devices]
+    return htmx.page(request, "terminals/detail.html", {"terminal": terminal, "devices": named})

@@ -281,7 +281,7 @@ class TestHome:
         assert sales > 0
         assert sum(each.now_minor or 0 for each in shown["hours"]) == sales
         assert sum(share.totals.sales_minor for share, *_ in shown["schemes"]) == sales
-        assert sum(share.totals.sales_minor for share, _ in shown["by_branch"]) == sales
+        assert sum(share.totals.sales_minor for share, *_ in shown["by_branch"]) == sales
         assert sum(share.totals.sales_minor for share, _ in shown["providers"]) == sales
         assert shown["days"][-1].minor == sales
         assert sum(each.declined for each, _ in shown["declines"]) == shown["today"].declined
@@ -345,7 +345,7 @@ class TestHome:
         kept = sum(row.captured_minor or 0 for row in rows)
         assert sum(each.minor for each in own["months"]) == kept
         assert 0 < kept < sum(each.minor for each in whole)
-        assert {share.key for share, _ in own["by_branch"]} <= {branch.pk}
+        assert {share.key for share, *_ in own["by_branch"]} <= {branch.pk}
 
     def test_a_terminal_that_is_silent_or_held_by_nobody_is_named(
         self, account: ProviderAccount, browser: Client, monkeypatch: Any

@@ -18,7 +18,6 @@ from portal.columns import (
 )
 from portal.lists import List
 from portal.templatetags.show import (
-    MINUS,
     NONE,
     day,
     money,
@@ -32,9 +31,7 @@ SCHEMES, REFUNDS = dict(Scheme.choices), dict(Refunded.choices)
 
 
 def _signed(row: Any) -> Any:
-    """The amount as the list shows it: what was given back has a minus."""
-    sign = -1 if row.kind == Kind.REFUND else 1
-    return major(sign * row.amount_minor, row.currency)
+    return major(row.signed_minor, row.currency)
 
 
 def _refunded(row: Any) -> Any:
@@ -51,22 +48,23 @@ def _status(row: Any) -> SafeString:
         shown = format_html('{} <bdi dir="ltr" class="id none">{}</bdi>', shown, row.action_code)
     if row.refunded != Refunded.NONE:
         words = REFUNDS[row.refunded]
-        shown = format_html('{} <span class="stamp accent">{}</span>', shown, words)
+        colour = "unknown" if row.refunded == Refunded.SOME else "accent"
+        shown = format_html('{} <span class="stamp {} more">{}</span>', shown, colour, words)
     return shown
 
 
 def _amount(row: Any) -> SafeString:
-    shown = money(row.amount_minor, row.currency)
-    if row.kind == Kind.REFUND:
-        return format_html('<bdi dir="ltr">{}</bdi>{}', MINUS, shown)
-    return shown
+    return money(row.signed_minor, row.currency)
 
 
 def _kind(row: Any) -> SafeString | str:
     words = str(KINDS[row.kind])
     if row.account.state == ProviderAccount.State.REMOVED:
         return format_html("{} {}", words, stamp("REMOVED", str(_("Account removed"))))
-    return words
+    # A phone, which has no room for what is usual, leaves it out.
+    return (
+        format_html('<span class="usual">{}</span>', words) if row.kind == Kind.PURCHASE else words
+    )
 
 
 def _card_text(row: Any) -> str:

@@ -157,6 +157,11 @@ class Transaction(models.Model):
     def __str__(self) -> str:
         return self.ref
 
+    @property
+    def signed_minor(self) -> int:
+        """The amount as pages show it: what was given back has a minus."""
+        return -self.amount_minor if self.kind == Kind.REFUND else self.amount_minor
+
 
 class ReceiptDictionary(models.Model):
     """An example against which receipts are compressed.

@@ -13,7 +13,7 @@ from merchants.models import Membership
 from merchants.queries import branch_names, freshness_of, in_branch, member_of, saved_views
 from portal import htmx
 from portal.lists import Listing, show
-from providers.base.registry import words
+from providers.base.registry import said, words
 from terminals.queries import terminal_users_for, terminals_for
 from transactions import queries
 from transactions.columns import TRANSACTIONS
@@ -79,7 +79,7 @@ def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
         "events": events_of(member, found, slips, queries.session_of(member, found), after),
         "same_reference": queries.of_same_reference(member, found),
         "same_card": queries.of_same_card(member, found),
-        "refundable": _left(found),
+        "refundable": _left(found), **_in_words(found),
     }  # fmt: skip
     return htmx.page(request, "transactions/detail.html", context)
 
@@ -96,6 +96,14 @@ def _slips(found: Transaction) -> list[dict[str, Any]]:
         {"kind": each.kind, "number": each.position + 1, "printed": unpack(each)}
         for each in queries.receipts_of(found)
     ]
+
+
+def _in_words(found: Transaction) -> dict[str, str]:
+    """What the provider says in its own capitals, in the reader's language."""
+    device = found.device.kind if found.device else None
+    texts = {"entry": found.entry_mode, "verification": found.verification, "device_kind": device}
+    language = get_language() or "en"
+    return {name: said(found.account.provider, language, raw) for name, raw in texts.items()}
 
 
 def _left(found: Transaction) -> int | None:

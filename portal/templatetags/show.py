@@ -112,11 +112,14 @@ def _money(minor: int, currency: str, unit: bool, _language: str) -> SafeString:
     whole, fraction = _split(minor, places(currency))
     digits = format_html('<bdi dir="ltr" class="money">{}<i>{}</i></bdi>', whole, fraction)
     return (
-        format_html('{} <span class="unit">{}</span>', digits, _unit(currency)) if unit else digits
+        format_html('{} <span class="unit">{}</span>', digits, currency_word(currency))
+        if unit
+        else digits
     )
 
 
-def _unit(currency: str) -> str:
+@register.simple_tag
+def currency_word(currency: str) -> str:
     """The currency as the language writes it: its code, or in Arabic its Arabic abbreviation."""
     if _locale().language != "ar":
         return currency

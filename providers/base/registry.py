@@ -25,3 +25,12 @@ def words(provider: str, language: str) -> dict[str, Any]:
     path = FOLDER / provider / f"words.{language}.toml"
     with path.open("rb") as source:
         return tomllib.load(source)
+
+
+def said(provider: str, language: str, raw: str | None) -> str:
+    """What a provider says of a card's entry, its holder's check or a device, in words.
+
+    A text that has none is left as it is.
+    """
+    known: dict[str, str] = words(provider, language).get("said", {})
+    return known.get((raw or "").strip().upper(), raw or "")

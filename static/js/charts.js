@@ -34,15 +34,18 @@
     var fills = data.labels.map(function (_, at) { return at === data.open ? open : bar; });
     var edges = data.labels.map(function (_, at) { return at === data.open ? bar : "transparent"; });
     var sets = [{ label: data.names[0], data: data.now, backgroundColor: fills, borderColor: edges,
-      borderWidth: 1, grouped: false, barPercentage: data.before ? 0.55 : 0.8, categoryPercentage: 0.9, order: 2 }];
+      borderWidth: 1, grouped: false, barPercentage: data.before ? 0.55 : 0.8, categoryPercentage: 0.9, order: 3 }];
     if (data.before) {
       sets.push({ label: data.names[1], data: data.before, backgroundColor: "transparent",
         borderColor: colour("edge"), borderWidth: 1, grouped: false, barPercentage: 0.85,
-        categoryPercentage: 0.9, order: 3 });
+        categoryPercentage: 0.9, order: 4 });
     }
     if (data.median) {
-      sets.push({ type: "line", label: data.names[1], data: data.median, borderColor: colour("ink"),
-        borderWidth: 1.5, pointRadius: 0, tension: 0.3, order: 1 });
+      // A halo keeps the line apart from the bars beneath it.
+      [["ink", 1.5, 0], ["surface", 4.5, 1]].forEach(function (stroke) {
+        sets.push({ type: "line", label: stroke[2] ? "" : data.names[1], data: data.median,
+          borderColor: colour(stroke[0]), borderWidth: stroke[1], pointRadius: 0, order: stroke[2] });
+      });
     }
     var font = { family: getComputedStyle(document.body).fontFamily, size: 12 };
     return {
@@ -51,10 +54,12 @@
       options: {
         animation: false, responsive: true, maintainAspectRatio: false, locale: "en",
         interaction: { mode: "index", intersect: false },
-        plugins: { legend: { display: false }, tooltip: { rtl: rtl, bodyFont: font, titleFont: font } },
+        plugins: { legend: { display: false }, tooltip: { rtl: rtl, bodyFont: font,
+          titleFont: font, filter: function (item) { return item.dataset.label; } } },
         scales: {
           x: { reverse: rtl, grid: { display: false }, border: { color: colour("rule") },
-            ticks: { color: colour("ink-2"), font: font, maxRotation: 0, autoSkipPadding: 16 } },
+            ticks: { color: colour("ink-2"), font: font, maxRotation: 0,
+              autoSkip: data.kind !== "months", autoSkipPadding: 16 } },
           y: { position: rtl ? "right" : "left", beginAtZero: true, border: { display: false },
             grid: { color: colour("rule") }, ticks: { color: colour("ink-2"), font: font, maxTicksLimit: 6 } }
         }
