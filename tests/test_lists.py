@@ -81,8 +81,11 @@ class TestColumns:
 
     @pytest.mark.parametrize(
         "url",
-        ["/transactions/", "/terminals/", "/terminals/people/", "/reconciliations/", "/branches/"],
-    )
+        [
+            "/transactions/", "/terminals/", "/terminals/people/", "/reconciliations/",
+            "/branches/", "/accounts/",
+        ],
+    )  # fmt: skip
     def test_every_column_can_be_shown_and_has_a_cell_in_every_row(
         self, account: Any, browser: Client, url: str, django_assert_max_num_queries: Any
     ) -> None:
@@ -420,3 +423,72 @@ def test_dates_of_a_download_are_those_of_the_branch(account: Any, browser: Clie
     )
     rows = downloaded(browser.get(f"/transactions/?ref={found.ref}&download=csv"))
     assert rows[1][0] == "2026-11-21T00:30:00+03:00"
+
+
+class TestFoot:
+    def test_says_which_rows_of_how_many_it_shows(self, account: Any, browser: Client) -> None:
+        every = Transaction.objects.count()
+        assert 850 < every < 1000
+        listing = browser.get("/transactions/").context["listing"]
+        assert listing.range == f"1–50 of {every}"
+        second = browser.get(f"/transactions/?cursor={listing.page.next}").context["listing"]
+        assert second.range == f"51–100 of {every}"
+        back = browser.get(f"/transactions/?cursor={second.page.previous}").context["listing"]
+        assert back.range == f"1–50 of {every}"
+        few = browser.get("/branches/").context["listing"]
+        assert few.range == f"{len(few.page.rows)} rows"
+
+    def test_counts_no_further_than_a_thousand(
+        self, account: Any, browser: Client, monkeypatch: Any
+    ) -> None:
+        monkeypatch.setattr("portal.lists.MOST_COUNTED", 100)
+        listing = browser.get("/transactions/").context["listing"]
+        assert listing.range == "1–50 of more than 100"
+        while listing.page.next:
+            url = f"/transactions/?cursor={listing.page.next}"
+            listing = browser.get(url).context["listing"]
+            assert str(listing.page.first - 1 + len(listing.page.rows)) in listing.range
+
+    def test_a_printed_sheet_says_what_it_is(self, account: Any, browser: Client) -> None:
+        text = browser.get("/transactions/?status=APPROVED&kind=PURCHASE").content.decode()
+        foot = re.findall(r'<tfoot class="on-paper">(.*?)</tfoot>', text, re.S)[0]
+        said = re.sub("<[^>]+>", "", foot)
+        assert said.startswith("Transactions · Kind: Purchase; Status: Approved · Asia/Riyadh · ")
+        assert "NearPay complete to 20" in said
+
+
+class TestPeek:
+    def test_shows_what_the_row_does_not(self, account: Any, browser: Client) -> None:
+        found = Transaction.objects.filter(status="APPROVED").order_by("-pk")[0]
+        text = browser.get(f"/transactions/{found.pk}/?peek").content.decode()
+        assert "<html" not in text
+        for shown in (found.approval_code, found.rrn, found.terminal and found.terminal.tid):
+            assert str(shown) in text
+
+    def test_is_nobody_elses(self, account: Any, mallory: Membership) -> None:
+        found = Transaction.objects.order_by("-pk")[0]
+        answer = signed_in(mallory).get(f"/transactions/{found.pk}/?peek")
+        assert answer.status_code == 404
+
+
+class TestAccounts:
+    def test_are_narrowed_ordered_and_downloaded_like_any_list(
+        self, play: Any, account: ProviderAccount, alice: Membership, browser: Client
+    ) -> None:
+        other = play().connect(alice.merchant, OTHER_KEY)
+        ProviderAccount.objects.filter(pk=other.pk).update(name="Zulu", state="PAUSED")
+        page = browser.get("/accounts/?state=PAUSED").context["page"]
+        assert [each.name for each in page.rows] == ["Zulu"]
+        names = [
+            each.name for each in browser.get("/accounts/?sort=name-last").context["page"].rows
+        ]
+        assert names == ["Zulu", account.name]
+        head, row = downloaded(browser.get("/accounts/?state=PAUSED&columns=provider&download=csv"))
+        assert head == ["Name", "Provider", "Complete to"]
+        assert row == ["Zulu", "NearPay", ""]
+
+    def test_say_how_complete_each_is(self, account: ProviderAccount, browser: Client) -> None:
+        account.gaps.create(resource="transactions", since=None, until=NOON)
+        (found,) = browser.get("/accounts/").context["page"].rows
+        assert found.gaps_found == 1
+        assert found.complete_to is not None
