@@ -7,7 +7,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import serializers
 
 from merchants import queries
-from merchants.models import Branch, ProviderAccount, SyncRun, SyncStep
+from merchants.models import Branch, ProviderAccount, Right, SyncRun, SyncStep
 from portal.api import ReadOnly
 from portal.keyset import Keys
 
@@ -73,6 +73,7 @@ class Accounts(ReadOnly):
     """Provider accounts; of those who may manage them only."""
 
     serializer_class = AccountJson
+    right = Right.ACCOUNTS
     rows = queries.accounts_for
     keys = Keys("pk", descending=False)
     filterset_fields: ClassVar = ["provider", "state"]
@@ -82,6 +83,7 @@ class SyncRuns(ReadOnly):
     """Readings of an account, newest first."""
 
     serializer_class = SyncRunJson
+    right = Right.ACCOUNTS
     rows = queries.runs_for
     keys = Keys("started_at")
     filterset_class = SyncRunFilter

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -18,6 +19,7 @@ from merchants.models import (
     Gap,
     Membership,
     ProviderAccount,
+    Right,
     SavedView,
     SetAside,
     SyncRun,
@@ -44,10 +46,23 @@ def member_of(request: HttpRequest) -> Membership:
     return member
 
 
+def in_force(moment: datetime, path: str = "") -> Q:
+    """The condition that a membership has neither been ended nor come to its own end."""
+    over = Q(**{f"{path}expires_at__lte": moment})
+    return Q(**{f"{path}ended_at": None}) & ~over
+
+
 def memberships_of(user: User) -> QuerySet[Membership]:
-    """The merchants for which a person works."""
-    own = Membership.objects.filter(user=user).select_related("merchant", "user")
-    return own.order_by("merchant__name", "pk")
+    """The merchants for which a person works now."""
+    own = Membership.objects.filter(in_force(timezone.now()), user=user)
+    return own.select_related("merchant", "user", "custom_role").order_by("merchant__name", "pk")
+
+
+def member_with(request: HttpRequest, right: Right) -> Membership:
+    """The membership as which a request acts, which must have a right."""
+    member = member_of(request)
+    member.need(right)
+    return member
 
 
 def branch_limit(member: Membership, path: str = "branch") -> Q:
@@ -96,7 +111,7 @@ def removable_views(member: Membership) -> QuerySet[SavedView]:
     """The views that a person may take away: their own, and for managers the shared ones."""
     own = SavedView.objects.filter(merchant=member.merchant_id)
     theirs = Q(author=member.user_id)
-    return own.filter(theirs | Q(shared=True) if member.may_manage else theirs)
+    return own.filter(theirs | Q(shared=True) if member.may(Right.TEAM) else theirs)
 
 
 def accounts_for(member: Membership) -> QuerySet[ProviderAccount]:

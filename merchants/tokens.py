@@ -7,6 +7,7 @@ from rest_framework.request import Request
 
 from merchants.actions.people import token_digest
 from merchants.models import ApiToken, Membership, User
+from merchants.queries import in_force
 
 KEYWORD = b"token"
 # A token's last use is written at most this often, so that reading stays reading.
@@ -23,14 +24,17 @@ class TokenAuthentication(BaseAuthentication):
         if len(words) != 2:
             raise exceptions.AuthenticationFailed("The token is not whole.")
         digest = token_digest(words[1].decode("latin-1"))
+        now = timezone.now()
         token = (
-            ApiToken.objects.select_related("membership__user", "membership__merchant")
+            ApiToken.objects.select_related(
+                "membership__user", "membership__merchant", "membership__custom_role"
+            )
+            .filter(in_force(now, "membership__"))
             .filter(digest=digest, membership__user__is_active=True)
             .first()
         )
         if token is None:
             raise exceptions.AuthenticationFailed("The token is not known.")
-        now = timezone.now()
         last = token.last_used_at
         if last is None or (now - last).total_seconds() > USE_IS_NOTED_AFTER_SECONDS:
             ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)

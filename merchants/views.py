@@ -6,7 +6,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
@@ -15,7 +14,7 @@ from django.utils.timezone import now
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from merchants import queries
 from merchants.actions import accounts as actions
@@ -27,8 +26,8 @@ from merchants.calendar import calendar, cost_of
 from merchants.columns import ACCOUNTS, BRANCHES
 from merchants.filters import AccountFilter, BranchFilter
 from merchants.forms import ConnectAccount
-from merchants.models import Branch, Gap, Membership, ProviderAccount, SavedView, SyncRun
-from merchants.queries import CHOSEN, CHOSEN_BRANCH, member_of
+from merchants.models import Branch, Gap, ProviderAccount, Right, SavedView, SyncRun
+from merchants.queries import CHOSEN, CHOSEN_BRANCH, member_of, member_with
 from merchants.sync.resources import resources
 from portal import htmx
 from portal.lists import Listing, show
@@ -37,14 +36,6 @@ from providers.base.errors import ProviderFailure
 from providers.base.registry import providers, words
 
 SHOWN_RUNS, SHOWN_SET_ASIDE = 10, 50
-
-
-def who_manages(request: HttpRequest) -> Membership:
-    """The member, who must be allowed to change accounts."""
-    member = member_of(request)
-    if not member.may_see_accounts:
-        raise PermissionDenied(_("Only owners and admins may manage accounts."))
-    return member
 
 
 def own_account(request: HttpRequest, pk: int) -> ProviderAccount:
@@ -115,10 +106,10 @@ def remove_view(request: HttpRequest, found: SavedView) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def branches(request: HttpRequest) -> HttpResponseBase:
     """Branches, by name."""
-    member = member_of(request)
+    member = member_with(request, Right.LOOK_UP)
     chosen = BranchFilter(request.GET, queries.branches_with_identities(member))
     listing = Listing(request, BRANCHES, chosen)
     return show(
@@ -135,14 +126,15 @@ def own_branch(request: HttpRequest, pk: int) -> Branch:
 
 @htmx.object_view(own_branch, "GET", "HEAD")
 def branch(request: HttpRequest, found: Branch) -> HttpResponse:
+    member_with(request, Right.LOOK_UP)
     return htmx.page(request, "merchants/branch.html", {"branch": found})
 
 
 @login_required
-@require_GET
+@require_safe
 def accounts(request: HttpRequest) -> HttpResponseBase:
     """Accounts at providers, how complete each is and what waits there."""
-    member = who_manages(request)
+    member = member_with(request, Right.ACCOUNTS)
     chosen = AccountFilter(request.GET, queries.accounts_with_health(member))
     return show(
         Listing(request, ACCOUNTS, chosen),
@@ -201,10 +193,10 @@ def _labelled(account: ProviderAccount) -> list[tuple[str, Any]]:
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def connect(request: HttpRequest, provider: str) -> HttpResponse:
     """Connect an account by a form that is made from the provider's own credentials."""
-    member = who_manages(request)
+    member = member_with(request, Right.ACCOUNTS)
     if provider not in providers():
         raise Http404
     form = ConnectAccount(request.POST or None, provider=provider)

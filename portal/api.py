@@ -113,11 +113,18 @@ def scope(request: Request | HttpRequest) -> str:
     return f"{request.path}?{kept}"
 
 
+def _member(request: Request) -> Any:
+    """The membership of the request's token."""
+    return request.auth
+
+
 class ReadOnly(ReadOnlyModelViewSet[Any]):
     """A list and its objects, narrowed to what the token's member may see."""
 
     rows: ClassVar[Callable[[Any], QuerySet[Any]]]
     keys: ClassVar[keyset.Keys]
+    # The right that the token's member needs.
+    right: ClassVar[str] = "LOOK_UP"
     lookup_value_regex = "[0-9]{1,18}"
     pagination_class = Cursor
 
@@ -126,6 +133,16 @@ class ReadOnly(ReadOnlyModelViewSet[Any]):
         if self.lookup_field in self.kwargs:
             self.get_object()
         raise exceptions.MethodNotAllowed(str(request.method))
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        _member(request).need(self.right)
+        return super().list(request, *args, **kwargs)
+
+    def get_object(self) -> Any:
+        """The object; 404 where it is not theirs, and only then 403 for want of a right."""
+        found = super().get_object()
+        _member(self.request).need(self.right)
+        return found
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """What can be asked stands in the schema."""
@@ -172,7 +189,7 @@ def problem(failure: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(failure, Http404):
         failure = exceptions.NotFound("There is no such thing, or it is not yours.")
     elif isinstance(failure, PermissionDenied):
-        failure = exceptions.PermissionDenied()
+        failure = exceptions.PermissionDenied(str(failure) or None)
     if not isinstance(failure, exceptions.APIException):
         return None
     errors = failure.detail if isinstance(failure, exceptions.ValidationError) else None

@@ -326,7 +326,10 @@ def show(listing: Listing, **context: Any) -> HttpResponseBase:
     `context` holds `views`, which the person has saved, and `freshness`.
     """
     if listing.wants_download:
+        listing.request.member.need("EXPORT")  # type: ignore[attr-defined]
         return listing.download()
     listing.complete = "; ".join(str(each) for each in context["freshness"])
+    context["may_export"] = listing.request.member.may("EXPORT")  # type: ignore[attr-defined]
+    context["may_share"] = listing.request.member.may("TEAM")  # type: ignore[attr-defined]
     context |= {"listing": listing, "page": listing.page, "filter": listing.chosen}
     return htmx.page(listing.request, "list.html", context, fragment="rows")

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import get_language, get_language_bidi, gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from portal.api import answer_of, unknown
 from portal.away import away
@@ -31,21 +31,21 @@ NAVIGATION: list[tuple[Any, list[tuple[str, Any, str, str | None]]]] = [
     (
         _("Money"),
         [
-            ("transactions:list", _("Transactions"), "list", None),
-            ("settlements:list", _("Reconciliations"), "scale", None),
+            ("transactions:list", _("Transactions"), "list", "LOOK_UP"),
+            ("settlements:list", _("Reconciliations"), "scale", "FIGURES"),
         ],
     ),
     (
         _("Fleet"),
         [
-            ("terminals:list", _("Terminals"), "terminal", None),
-            ("terminals:people", _("People"), "person", None),
-            ("merchants:branches", _("Branches"), "store", None),
+            ("terminals:list", _("Terminals"), "terminal", "LOOK_UP"),
+            ("terminals:people", _("People"), "person", "LOOK_UP"),
+            ("merchants:branches", _("Branches"), "store", "LOOK_UP"),
         ],
     ),
     (
         _("Set-up"),
-        [("merchants:accounts", _("Accounts & sync"), "plug", "may_see_accounts")],
+        [("merchants:accounts", _("Accounts & sync"), "plug", "ACCOUNTS")],
     ),
 ]
 
@@ -68,7 +68,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
                 "current": name == here or (room and ":" in name and _of(here, name)),
             }
             for name, label, icon, right in entries
-            if right is None or getattr(member, right)
+            if right is None or (member is not None and member.may(right))
         ]
         if links:
             groups.append({"title": title, "links": links})
@@ -150,7 +150,7 @@ def _remember(
     return response
 
 
-@require_GET
+@require_safe
 def alive(request: HttpRequest) -> JsonResponse:
     """For a proxy or a supervisor: this process answers. Says nothing of anybody's rows."""
     return JsonResponse({"alive": True})

@@ -9,10 +9,10 @@ from django.shortcuts import redirect
 from django.utils.timezone import now
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
-from merchants.models import Branch, Membership
-from merchants.queries import Freshness, freshness_of, member_of
+from merchants.models import Branch, Membership, Right
+from merchants.queries import Freshness, freshness_of, member_of, member_with
 from portal import htmx
 from portal.templatetags.show import day, query_of
 from providers.base.registry import providers, words
@@ -31,7 +31,7 @@ SCHEME_COLOURS = {
 
 
 @login_required
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Today against the same weekday a week before, and the months that led there."""
     member = member_of(request)
@@ -42,11 +42,14 @@ def home(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "now": moment,
         "as_of": as_of,
+        "figures": member.may(Right.FIGURES),
         "zone": clocks[0].zone if clocks else "UTC",
         "freshness": freshness,
         "strips": list(zip(freshness, queries.strips(freshness, moment), strict=True)),
     }
-    if clocks:
+    if clocks and not member.may(Right.FIGURES):
+        context["attention"] = _attention(member, clocks, moment)
+    elif clocks:
         clocks, branches = (
             queries.clocks_of(member, as_of) if as_of != moment else (clocks, branches)
         )
@@ -55,10 +58,10 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def find(request: HttpRequest) -> HttpResponse:
     """What an identifier belongs to; where it is one thing, that thing."""
-    member = member_of(request)
+    member = member_with(request, Right.LOOK_UP)
     found = search(member, request.GET.get("q", ""))
     if found.count == 1:
         for rows, name in (
@@ -74,7 +77,7 @@ def find(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def notices(request: HttpRequest) -> HttpResponse:
     """What is wrong in the accounts and the fleet; `?count` is the number beside the bell."""
     member = member_of(request)
@@ -83,7 +86,8 @@ def notices(request: HttpRequest) -> HttpResponse:
     accounts = queries.troubles(member)
     if "count" in request.GET and getattr(request, "htmx", False):
         return htmx.page(request, "reports/notices.html", {"count": len(accounts)}, fragment="dot")
-    context = {"accounts": accounts, "fleet": _attention(member, clocks, moment)}
+    fleet = _attention(member, clocks, moment) if member.may(Right.LOOK_UP) else []
+    context = {"accounts": accounts, "fleet": fleet}
     return htmx.page(request, "reports/notices.html", context)
 
 

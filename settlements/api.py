@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from rest_framework import serializers
 
+from merchants.models import Right
 from portal.api import BranchName, ReadOnly
 from portal.keyset import Keys
 from settlements import queries
@@ -41,6 +42,7 @@ class Reconciliations(ReadOnly):
     """Closes of terminals, newest first."""
 
     serializer_class = ReconciliationJson
+    right = Right.FIGURES
     rows = queries.reconciliations_with_schemes
     keys = Keys("occurred_at")
     filterset_class = ReconciliationFilter

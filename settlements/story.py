@@ -3,7 +3,7 @@
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from merchants.models import Membership
+from merchants.models import Membership, Right
 from settlements.queries import close_after
 from transactions.events import Event
 from transactions.models import Transaction
@@ -16,7 +16,7 @@ def events(member: Membership, transaction: Transaction) -> list[Event]:
     close = close_after(member, transaction)
     if close is None:
         return [Event(None, _("Reconciliation expected"), "dashed")]
-    url = reverse("settlements:detail", args=[close.pk])
+    url = reverse("settlements:detail", args=[close.pk]) if member.may(Right.FIGURES) else ""
     if close.balanced:
         return [Event(close.occurred_at, _("Reconciled, balanced"), "good", url=url)]
     return [Event(close.occurred_at, _("Reconciled, out of balance"), "bad", url=url)]

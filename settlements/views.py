@@ -7,9 +7,17 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
-from merchants.queries import branch_names, freshness_of, in_branch, member_of, saved_views
+from merchants.models import Right
+from merchants.queries import (
+    branch_names,
+    freshness_of,
+    in_branch,
+    member_of,
+    member_with,
+    saved_views,
+)
 from portal import htmx
 from portal.lists import Listing, show
 from settlements import queries
@@ -19,10 +27,10 @@ from settlements.models import Reconciliation, SchemeTotal
 
 
 @login_required
-@require_GET
+@require_safe
 def list_(request: HttpRequest) -> HttpResponseBase:
     """Closes, narrowed, sorted and with the columns that stand in the address."""
-    member = member_of(request)
+    member = member_with(request, Right.FIGURES)
     rows = queries.reconciliations_for(member).filter(in_branch(request))
     chosen = ReconciliationFilter(request.GET, rows)
     listing = Listing(request, RECONCILIATIONS, chosen, {"branch": branch_names(request)})
@@ -38,6 +46,7 @@ def own_reconciliation(request: HttpRequest, pk: int) -> Reconciliation:
 
 @htmx.object_view(own_reconciliation, "GET", "HEAD")
 def detail(request: HttpRequest, found: Reconciliation) -> HttpResponse:
+    member_with(request, Right.FIGURES)
     schemes = queries.schemes_of(found)
     period = {"terminal": found.terminal_id, "currency": found.currency}
     for key, at in (("occurred_from", found.started_at), ("occurred_to", found.ended_at)):

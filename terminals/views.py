@@ -5,9 +5,17 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
-from merchants.queries import branch_names, freshness_of, in_branch, member_of, saved_views
+from merchants.models import Right
+from merchants.queries import (
+    branch_names,
+    freshness_of,
+    in_branch,
+    member_of,
+    member_with,
+    saved_views,
+)
 from portal import htmx
 from portal.lists import Listing, show
 from providers.base.registry import providers, said
@@ -20,10 +28,10 @@ MOST_DEVICES = 20
 
 
 @login_required
-@require_GET
+@require_safe
 def list_(request: HttpRequest) -> HttpResponseBase:
     """The fleet, narrowed, sorted and with the columns that stand in the address."""
-    member = member_of(request)
+    member = member_with(request, Right.LOOK_UP)
     rows = queries.terminals_for(member).filter(in_branch(request))
     chosen = TerminalFilter(request.GET, rows)
     listing = Listing(request, TERMINALS, chosen, {"branch": branch_names(request)})
@@ -31,10 +39,10 @@ def list_(request: HttpRequest) -> HttpResponseBase:
 
 
 @login_required
-@require_GET
+@require_safe
 def people(request: HttpRequest) -> HttpResponseBase:
     """The people who hold terminals. They do not sign in here."""
-    member = member_of(request)
+    member = member_with(request, Right.LOOK_UP)
     rows = queries.terminal_users_with_terminals(member)
     if member.here is not None:
         rows = rows.filter(pk__in=queries.holders_in(member, member.here))
@@ -50,9 +58,10 @@ def own_person(request: HttpRequest, pk: int) -> TerminalUser:
 
 @htmx.object_view(own_person, "GET", "HEAD")
 def person(request: HttpRequest, found: TerminalUser) -> HttpResponse:
+    member = member_with(request, Right.LOOK_UP)
     context = {
         "person": found,
-        "sees_personal": member_of(request).sees_personal,
+        "sees_personal": member.sees_personal,
         "zone": providers()[found.account.provider].default_zone,
     }
     return htmx.page(request, "terminals/person.html", context)
@@ -65,7 +74,13 @@ def own_terminal(request: HttpRequest, pk: int) -> Terminal:
 
 @htmx.object_view(own_terminal, "GET", "HEAD")
 def detail(request: HttpRequest, terminal: Terminal) -> HttpResponse:
+    member = member_with(request, Right.LOOK_UP)
     devices = terminal.devices.order_by("-last_seen_at", "-pk")[:MOST_DEVICES]
     language = get_language() or "en"
     named = [(each, said(terminal.account.provider, language, each.kind)) for each in devices]
-    return htmx.page(request, "terminals/detail.html", {"terminal": terminal, "devices": named})
+    context = {
+        "terminal": terminal,
+        "devices": named,
+        "sees_figures": member.may(Right.FIGURES),
+    }
+    return htmx.page(request, "terminals/detail.html", context)

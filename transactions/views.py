@@ -7,10 +7,17 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
-from merchants.models import Membership
-from merchants.queries import branch_names, freshness_of, in_branch, member_of, saved_views
+from merchants.models import Membership, Right
+from merchants.queries import (
+    branch_names,
+    freshness_of,
+    in_branch,
+    member_of,
+    member_with,
+    saved_views,
+)
 from portal import htmx
 from portal.lists import Listing, show
 from providers.base.registry import said, words
@@ -24,10 +31,10 @@ from transactions.receipts import unpack
 
 
 @login_required
-@require_GET
+@require_safe
 def list_(request: HttpRequest) -> HttpResponseBase:
     """Transactions, narrowed, sorted and with the columns that stand in the address."""
-    member = member_of(request)
+    member = member_with(request, Right.LOOK_UP)
     rows = queries.transactions_for(member).filter(in_branch(request))
     chosen = TransactionFilter(request.GET, rows)
     listing = Listing(request, TRANSACTIONS, chosen, _names(request, member))
@@ -67,9 +74,9 @@ def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
 
     `?peek` is what a list shows of a row that one looks at.
     """
+    member = member_with(request, Right.LOOK_UP)
     if "peek" in request.GET:
         return htmx.page(request, "transactions/peek.html", {"transaction": found})
-    member = member_of(request)
     zone = found.branch.zone if found.branch else None
     slips = _slips(found)
     before, after = queries.neighbours_of(member, found)
@@ -87,6 +94,7 @@ def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
 @htmx.object_view(own_transaction, "GET", "HEAD")
 def slip(request: HttpRequest, found: Transaction) -> HttpResponse:
     """The receipts alone, as wide as the paper of a till."""
+    member_with(request, Right.LOOK_UP)
     context = {"transaction": found, "receipts": _slips(found)}
     return htmx.page(request, "transactions/slip.html", context)
 
