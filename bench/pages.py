@@ -92,7 +92,8 @@ def bench_list(rows: int, bars: Any, account: Any, say: Callable[[str], None]) -
     deep = Transaction.objects.filter(account=account).order_by("-occurred_at", "-pk")[
         int(rows * FACTOR * 0.9)
     ]
-    cursor = keyset._seal(deep, keyset.Keys("occurred_at"), "/transactions/?[]", backwards=False)
+    keys, place = keyset.Keys("occurred_at"), int(rows * FACTOR * 0.9)
+    cursor = keyset._seal(deep, keys, "/transactions/?[]", place, backwards=False)
     for name, value in (("is_staff", True), ("is_superuser", True)):
         setattr(User, name, value)
     for name in ("has_perm", "has_module_perms"):
