@@ -48,3 +48,20 @@ def unseal(value: bytes, *, row: str) -> bytes:
 def fingerprint(text: str, *, purpose: str) -> bytes:
     """A keyed hash by which equal secrets are found without keeping them."""
     return hmac.digest(settings.SECRET_KEY.encode(), f"{purpose}:{text}".encode(), "sha256")
+
+
+def sign(text: bytes) -> bytes:
+    """A keyed hash that shows that this portal said something."""
+    key = _key(settings.ENCRYPTION_KEYS[0])
+    return hashlib.sha256(key).digest()[:MARK] + hmac.digest(key, b"signed:" + text, "sha256")
+
+
+def signed(text: bytes, signature: bytes) -> bool:
+    """Whether `sign` made this of the text, by any configured key."""
+    keys = [_key(each) for each in settings.ENCRYPTION_KEYS]
+    mark, mac = signature[:MARK], signature[MARK:]
+    return any(
+        hmac.compare_digest(mac, hmac.digest(key, b"signed:" + text, "sha256"))
+        for key in keys
+        if hashlib.sha256(key).digest()[:MARK] == mark
+    )

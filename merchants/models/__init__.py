@@ -21,19 +21,37 @@ from merchants.models.sync import (
     SyncRun,
     SyncStep,
 )
+from merchants.models.trail import (
+    AuditEntry,
+    AuditHead,
+    AuditPending,
+    AuditSeal,
+    AuditStub,
+    AuditValue,
+    Door,
+    PersonKey,
+)
 from merchants.rights import Right, Role
 
 __all__ = [
     "ApiToken",
+    "AuditEntry",
+    "AuditHead",
+    "AuditPending",
+    "AuditSeal",
+    "AuditStub",
+    "AuditValue",
     "Bookmark",
     "Branch",
     "BranchIdentity",
     "CustomRole",
+    "Door",
     "Gap",
     "Hint",
     "Membership",
     "Merchant",
     "OfResource",
+    "PersonKey",
     "ProviderAccount",
     "Right",
     "Role",

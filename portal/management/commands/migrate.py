@@ -8,6 +8,14 @@ from django.db import connections
 from psycopg import sql
 
 OWNER = "owner"
+# What the application may not do: say which migrations ran, and rewrite the trail.
+TAKEN = {
+    "django_migrations": "insert, update, delete",
+    "merchants_auditentry": "update, delete, truncate",
+    "merchants_auditvalue": "update, delete, truncate",
+    "merchants_auditseal": "update, delete, truncate",
+    "merchants_auditstub": "insert, update, delete, truncate",
+}
 
 
 class Command(migrate.Command):
@@ -40,10 +48,8 @@ class Command(migrate.Command):
                 "alter default privileges in schema public grant usage, select on sequences to {}",
             ):
                 cursor.execute(sql.SQL(statement).format(name))
-            cursor.execute("select to_regclass('django_migrations') is not null")
-            if cursor.fetchone()[0]:
-                cursor.execute(
-                    sql.SQL("revoke insert, update, delete on django_migrations from {}").format(
-                        name
-                    )
-                )
+            for table, taken in TAKEN.items():
+                cursor.execute("select to_regclass(%s) is not null", [table])
+                if cursor.fetchone()[0]:
+                    revoke = sql.SQL("revoke {} on {} from {}")
+                    cursor.execute(revoke.format(sql.SQL(taken), sql.Identifier(table), name))

@@ -1,0 +1,18 @@
+"""The trail: who did and who saw what. Entries are added, sealed, and never changed."""
+
+from merchants.actions.trail.chain import age, chains, seal_entries
+from merchants.actions.trail.record import (
+    Personal,
+    Scene,
+    acting,
+    forget,
+    record,
+    scene,
+    values_of,
+)
+from merchants.actions.trail.verify import Flaw, verify
+
+__all__ = [
+    "Flaw", "Personal", "Scene", "acting", "age", "chains", "forget", "record", "scene",
+    "seal_entries", "values_of", "verify",
+]  # fmt: skip

@@ -1,0 +1,147 @@
+"""The trail: who did and who saw what. The application may add to it, and nothing else."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from merchants.models.people import Merchant, User
+
+
+class Door(models.TextChoices):
+    """By which way somebody came."""
+
+    PAGE = "PAGE", _("Page")
+    API = "API", _("API")
+    COMMAND = "COMMAND", _("Command")
+    JOB = "JOB", _("Job")
+
+
+class AuditEntry(models.Model):
+    """One thing that somebody did or saw.
+
+    `facts` hold text, whole numbers and truth values by name; a change is `[before, after]`, and a
+    personal value only its digest (`AuditValue` has the value).
+    """
+
+    # None for what is of no merchant, as a failed sign-in is.
+    merchant = models.ForeignKey(Merchant, models.PROTECT, null=True, db_index=False)
+    at = models.DateTimeField(default=timezone.now)
+    # Who it was; a person who is erased leaves their number.
+    actor = models.ForeignKey(
+        User, models.DO_NOTHING, null=True, db_constraint=False, db_index=False
+    )
+    door = models.CharField(max_length=8, choices=Door)
+    address = models.GenericIPAddressField(null=True)
+    action = models.CharField(max_length=40)
+    subject_kind = models.CharField(max_length=20, blank=True)
+    subject_id = models.BigIntegerField(null=True)
+    reason = models.CharField(max_length=200, blank=True)
+    facts = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(door__in=Door.values), name="door_is_known")
+        ]
+        indexes = [
+            models.Index(fields=["merchant", "at", "id"], name="trail_by_time"),
+            models.Index(fields=["merchant", "actor", "at", "id"], name="trail_by_actor"),
+            models.Index(fields=["merchant", "action", "at", "id"], name="trail_by_action"),
+            models.Index(
+                fields=["merchant", "subject_kind", "subject_id", "at", "id"],
+                name="trail_by_subject",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.pk}"
+
+
+class AuditSeal(models.Model):
+    """An entry's place in its merchant's chain: its hash is over the one before and the entry."""
+
+    entry = models.OneToOneField(
+        AuditEntry, models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="seal"
+    )
+    # The merchant's number, 0 for what is of none.
+    chain = models.BigIntegerField()
+    number = models.BigIntegerField()
+    previous = models.BinaryField(max_length=32)
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["chain", "number"], name="one_seal_per_place")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.chain}:{self.number}"
+
+
+class AuditPending(models.Model):
+    """An entry that is not sealed yet; the database adds it with the entry."""
+
+    entry = models.OneToOneField(
+        AuditEntry, models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="pending"
+    )
+    chain = models.BigIntegerField(db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.entry_id)
+
+
+class AuditHead(models.Model):
+    """Where a chain ends, signed, so that an end that was cut off is missed."""
+
+    chain = models.BigIntegerField(primary_key=True)
+    number = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+    signature = models.BinaryField(max_length=36)
+
+    def __str__(self) -> str:
+        return f"{self.chain}:{self.number}"
+
+
+class AuditStub(models.Model):
+    """What is left of the beginning of a chain that was removed for its age, signed."""
+
+    chain = models.BigIntegerField(primary_key=True)
+    # The last place that was removed, and its hash, from which the chain goes on.
+    number = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+    removed_at = models.DateTimeField()
+    signature = models.BinaryField(max_length=36)
+
+    def __str__(self) -> str:
+        return f"{self.chain}:{self.number}"
+
+
+class PersonKey(models.Model):
+    """The key that opens what the trail holds of one person. Destroying it erases all of that."""
+
+    kind = models.CharField(max_length=20)
+    subject_id = models.BigIntegerField()
+    # Sealed with ENCRYPTION_KEYS; None once the person was erased.
+    sealed = models.BinaryField(null=True)
+    made_at = models.DateTimeField(default=timezone.now)
+    destroyed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "subject_id"], name="one_key_per_person")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.subject_id}"
+
+
+class AuditValue(models.Model):
+    """A personal value of an entry, encrypted with its person's key."""
+
+    entry = models.ForeignKey(AuditEntry, models.DO_NOTHING, db_constraint=False)
+    name = models.CharField(max_length=40)
+    key = models.ForeignKey(PersonKey, models.DO_NOTHING, db_constraint=False)
+    sealed = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.entry_id}:{self.name}"
