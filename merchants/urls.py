@@ -3,30 +3,30 @@
 from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
 
-from merchants import views
 from merchants.forms import SignIn
+from merchants.views import accounts, branches, chosen, hooks
 
-accounts = [
-    path("", views.accounts, name="accounts"),
-    path("connect/<slug:provider>/", views.connect, name="connect"),
-    path("<int:pk>/", views.account, name="account"),
-    path("<int:pk>/progress/", views.progress, name="progress"),
-    path("<int:pk>/edit/", views.edit_account, name="edit-account"),
-    path("<int:pk>/sync/", views.sync_now, name="sync-now"),
-    path("<int:pk>/pause/", views.pause, name="pause"),
-    path("<int:pk>/resume/", views.resume, name="resume"),
-    path("gaps/<int:pk>/close/", views.close_gap, name="close-gap"),
-    path("<int:pk>/remove/", views.remove_account, name="remove-account"),
+account_urls = [
+    path("", accounts.accounts, name="accounts"),
+    path("connect/<slug:provider>/", accounts.connect, name="connect"),
+    path("<int:pk>/", accounts.account, name="account"),
+    path("<int:pk>/progress/", accounts.progress, name="progress"),
+    path("<int:pk>/edit/", accounts.edit_account, name="edit-account"),
+    path("<int:pk>/sync/", accounts.sync_now, name="sync-now"),
+    path("<int:pk>/pause/", accounts.pause, name="pause"),
+    path("<int:pk>/resume/", accounts.resume, name="resume"),
+    path("gaps/<int:pk>/close/", accounts.close_gap, name="close-gap"),
+    path("<int:pk>/remove/", accounts.remove_account, name="remove-account"),
 ]
 own: list[URLPattern | URLResolver] = [
-    path("branches/", views.branches, name="branches"),
-    path("branches/<int:pk>/", views.branch, name="branch"),
-    path("accounts/", include(accounts)),
-    path("merchant/", views.choose_member, name="choose-member"),
-    path("branch/", views.choose_branch, name="choose-branch"),
-    path("views/", views.save_view, name="save-view"),
-    path("views/<int:pk>/remove/", views.remove_view, name="remove-view"),
-    path("hooks/<int:pk>/<str:secret>/", views.hook, name="hook"),
+    path("branches/", branches.branches, name="branches"),
+    path("branches/<int:pk>/", branches.branch, name="branch"),
+    path("accounts/", include(account_urls)),
+    path("merchant/", chosen.choose_member, name="choose-member"),
+    path("branch/", chosen.choose_branch, name="choose-branch"),
+    path("views/", chosen.save_view, name="save-view"),
+    path("views/<int:pk>/remove/", chosen.remove_view, name="remove-view"),
+    path("hooks/<int:pk>/<str:secret>/", hooks.hook, name="hook"),
 ]
 urlpatterns = [
     path(

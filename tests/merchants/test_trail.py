@@ -2,7 +2,6 @@
 
 import itertools
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -55,7 +54,7 @@ def mallory(committed: None) -> Membership:
 
 
 @pytest.fixture
-def chain(alice: Membership) -> Iterator[int]:
+def chain(alice: Membership) -> int:
     """Twelve sealed entries of one merchant; every third names a person."""
     fill(alice, 12)
     assert seal_entries() == 12
@@ -80,7 +79,7 @@ def as_somebody_else(*statements: str) -> None:
     """What a person with the owner's role could do to the rows."""
     with as_owner() as owner:
         for statement in statements:
-            owner.execute(statement)  # type: ignore[call-overload]
+            owner.execute(statement)
 
 
 def entry_at(number: int) -> int:

@@ -1,37 +1,28 @@
-"""Signing in, branches, and the accounts at providers."""
+"""The accounts at providers: how complete each is, and what can be done to it."""
 
-import json
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
-from django.utils.crypto import constant_time_compare
 from django.utils.timezone import now
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from merchants import queries
 from merchants.actions import accounts as actions
-from merchants.actions.hints import note_hint
-from merchants.actions.saved import NotSaved
-from merchants.actions.saved import remove_view as remove_view_
-from merchants.actions.saved import save_view as save_view_
 from merchants.calendar import calendar, cost_of
-from merchants.columns import ACCOUNTS, BRANCHES
-from merchants.filters import AccountFilter, BranchFilter
+from merchants.columns import ACCOUNTS
+from merchants.filters import AccountFilter
 from merchants.forms import ConnectAccount
-from merchants.models import Branch, Gap, ProviderAccount, Right, SavedView, SyncRun
-from merchants.queries import CHOSEN, CHOSEN_BRANCH, member_of, member_with
+from merchants.models import Gap, ProviderAccount, Right, SyncRun
+from merchants.queries import member_of, member_with
 from merchants.sync.resources import resources
 from portal import htmx
 from portal.lists import Listing, show
-from portal.pages import back
 from providers.base.errors import ProviderFailure
 from providers.base.registry import providers, words
 
@@ -41,93 +32,6 @@ SHOWN_RUNS, SHOWN_SET_ASIDE = 10, 50
 def own_account(request: HttpRequest, pk: int) -> ProviderAccount:
     """The account, 404 for whoever may not see it."""
     return get_object_or_404(queries.accounts_for(member_of(request)), pk=pk)
-
-
-@login_required
-@require_POST
-def choose_member(request: HttpRequest) -> HttpResponse:
-    """Work for another of one's merchants."""
-    for membership in request.memberships:  # type: ignore[attr-defined]
-        if str(membership.pk) == request.POST.get("membership"):
-            request.session[CHOSEN] = membership.pk
-            request.session.pop(CHOSEN_BRANCH, None)
-            return redirect("home")
-    raise Http404
-
-
-@login_required
-@require_POST
-def choose_branch(request: HttpRequest) -> HttpResponse:
-    """Keep lists and figures to one branch; an empty choice is all of them."""
-    member = member_of(request)
-    chosen = request.POST.get("branch", "")
-    if chosen:
-        number = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 19 else 0
-        found = get_object_or_404(queries.branches_for(member), pk=number)
-        request.session[CHOSEN_BRANCH] = found.pk
-    else:
-        request.session.pop(CHOSEN_BRANCH, None)
-    return redirect(back(request))
-
-
-@login_required
-@require_POST
-def save_view(request: HttpRequest) -> HttpResponse:
-    """Keep what a list shows under a name, and go back to it."""
-    why = {
-        "name": _("A view needs a name of at most 60 signs."),
-        "list": _("There is no such list."),
-        "long": _("The filters are too many to be kept."),
-        "many": _("You have 30 views of this list; remove one first."),
-    }
-    given = request.POST
-    try:
-        made = save_view_(
-            by=member_of(request), list_=given.get("list", ""), name=given.get("name", ""),
-            query=given.get("query", ""), shared=given.get("shared") == "on",
-        )  # fmt: skip
-    except NotSaved as problem:
-        messages.error(request, why[str(problem)])
-    else:
-        messages.success(request, _("The view “%(name)s” is saved.") % {"name": made.name})
-    return redirect(back(request))
-
-
-def own_view(request: HttpRequest, pk: int) -> SavedView:
-    """The saved view, 404 for whoever may not take it away."""
-    return get_object_or_404(queries.removable_views(member_of(request)), pk=pk)
-
-
-@htmx.object_view(own_view, "POST")
-def remove_view(request: HttpRequest, found: SavedView) -> HttpResponse:
-    remove_view_(view=found)
-    messages.success(request, _("The view “%(name)s” is removed.") % {"name": found.name})
-    return redirect(back(request))
-
-
-@login_required
-@require_safe
-def branches(request: HttpRequest) -> HttpResponseBase:
-    """Branches, by name."""
-    member = member_with(request, Right.LOOK_UP)
-    chosen = BranchFilter(request.GET, queries.branches_with_identities(member))
-    listing = Listing(request, BRANCHES, chosen)
-    return show(
-        listing,
-        freshness=queries.freshness_of(member),
-        views=queries.saved_views(member, BRANCHES.name),
-    )
-
-
-def own_branch(request: HttpRequest, pk: int) -> Branch:
-    """The branch, 404 for whoever may not see it."""
-    return get_object_or_404(queries.branches_with_identities(member_of(request)), pk=pk)
-
-
-@htmx.object_view(own_branch, "GET", "HEAD")
-def branch(request: HttpRequest, found: Branch) -> HttpResponse:
-    member_with(request, Right.LOOK_UP)
-    return htmx.page(request, "merchants/branch.html", {"branch": found})
 
 
 @login_required
@@ -285,21 +189,3 @@ def remove_account(request: HttpRequest, found: ProviderAccount) -> HttpResponse
         actions.remove_account(account=found)
         return redirect("merchants:accounts")
     return htmx.page(request, "merchants/remove.html", {"account": found})
-
-
-@csrf_exempt
-@require_POST
-def hook(request: HttpRequest, pk: int, secret: str) -> HttpResponse:
-    """A provider's unsigned webhook: a hint that something changed, and nothing more.
-
-    The address is the secret. Of the body only an id is read, which is then asked for by API.
-    """
-    found = get_object_or_404(ProviderAccount, pk=pk)
-    if not constant_time_compare(actions.webhook_secret(found), secret):
-        raise Http404
-    try:
-        body = json.loads(request.body[: settings.DATA_UPLOAD_MAX_MEMORY_SIZE])
-    except (ValueError, RecursionError):
-        body = None
-    note_hint(account=found, body=body, at=now())
-    return HttpResponse(status=204)

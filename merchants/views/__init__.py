@@ -1,0 +1,1 @@
+"""The pages of who works where, and of the accounts at providers."""
