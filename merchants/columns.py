@@ -1,12 +1,14 @@
-"""What the lists of branches and of accounts can show."""
+"""What the lists of branches, of accounts and of the trail can show."""
 
 from typing import Any
 
-from django.utils.html import format_html_join
+from django.urls import reverse
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as now_
 from django.utils.translation import gettext_lazy as _
 
-from merchants.models import ProviderAccount, SyncRun
+from merchants.models import ACTIONS, SUBJECTS, Door, ProviderAccount, SyncRun
 from portal import keyset
 from portal.columns import Column, called, identifier, moment
 from portal.lists import List
@@ -129,3 +131,87 @@ ACCOUNTS = List(
     actions="merchants/account_actions.html",
     lead=_("Where your transactions come from, and how complete they are."),
 )
+
+DOORS = dict(Door.choices)
+
+
+def _who(row: Any) -> SafeString | str:
+    if row.actor is None:
+        return format_html('<span class="none">{}</span>', now_("nobody signed in"))
+    return isolated(row.actor.name or row.actor.email)
+
+
+def _what(row: Any) -> str:
+    return str(ACTIONS.get(row.action, row.action))
+
+
+def _subject_text(row: Any) -> str:
+    return f"{row.subject_kind} {row.subject_id or ''}".strip()
+
+
+def _subject(row: Any) -> SafeString:
+    if not row.subject_kind:
+        return NONE
+    words = f"{SUBJECTS.get(row.subject_kind, row.subject_kind)} {row.subject_id}"
+    address = DETAILS.get(row.subject_kind)
+    if address is None:
+        return isolated(words)
+    return format_html('<a href="{}">{}</a>', reverse(address, args=[row.subject_id]), words)
+
+
+def _facts(row: Any) -> str:
+    """What an entry says besides, in one line; `row.values` are the personal values."""
+    said = []
+    for name, value in row.facts.items():
+        if isinstance(value, list) and len(value) == 2 and name != "credentials":
+            shown = f"{value[0]} → {value[1]}"
+        elif isinstance(value, dict):
+            kept = row.values.get(name) if "digest" in value else None
+            shown = kept if kept is not None else now_("erased")
+        elif isinstance(value, list):
+            shown = ", ".join(str(each) for each in value)
+        else:
+            shown = str(value)
+        said.append(f"{name}: {shown}")
+    return "; ".join([*said, *([row.reason] if row.reason else [])])
+
+
+TRAIL = List(
+    "trail",
+    _("Trail"),
+    (
+        Column(
+            "time", _("Time"), lambda row: moment(row.at, row.zone),
+            lambda row: at(row.at, row.zone), fixed=True, css="keep o1",
+        ),
+        Column("who", _("Who"), lambda row: row.actor and row.actor.email, _who, css="keep o2 end"),
+        Column("what", _("What"), _what, lambda row: escape(_what(row)), fixed=True, css="o3 keep"),
+        Column(
+            "subject", _("Of what"), _subject_text,
+            _subject, css="o4 end",
+        ),
+        Column("facts", _("Details"), _facts, lambda row: escape(_facts(row)) or NONE, css="whole"),
+        Column(
+            "door", _("By way of"), lambda row: str(DOORS[row.door]),
+            lambda row: escape(str(DOORS[row.door])), css="o5",
+        ),
+        identifier("address", _("From"), lambda row: row.address, css="end o6"),
+        identifier("number", _("Number"), lambda row: row.pk, usual=False),
+    ),
+    {
+        "newest": (_("Newest first"), keyset.Keys("at")),
+        "oldest": (_("Oldest first"), keyset.Keys("at", descending=False)),
+    },
+    address="merchants:trail",
+    detail="",
+    form="merchants/trail_fields.html",
+    empty=(_("Nothing fits"), _("Widen the days or take a filter away.")),
+    fields=("day_from", "day_to", "actor", "action", "door"),
+    lead=_("Who did and who saw what. Entries are sealed in a chain and cannot be changed."),
+)  # fmt: skip
+DETAILS = {
+    "provideraccount": "merchants:account",
+    "branch": "merchants:branch",
+    "transaction": "transactions:detail",
+    "terminaluser": "terminals:person",
+}

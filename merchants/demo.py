@@ -60,7 +60,7 @@ def connect_accounts(base_url: str, at: datetime) -> None:
                 credentials=credentials, at=at,
             )  # fmt: skip
         elif known.credentials and accounts.described(known)["base_url"] != base_url:
-            accounts.replace_credentials(account=known, credentials=credentials, at=at)
+            accounts.change_account(account=known, name=known.name, credentials=credentials, at=at)
 
 
 def give_one_branch() -> bool:

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
-from merchants.models import Membership
+from merchants.actions.trail import Scene, acting
+from merchants.models import Door, Membership
 from merchants.queries import CHOSEN, CHOSEN_BRANCH, branches_for, memberships_of
+from portal.client import client_address
 
 # A choice of more than these is made by searching.
 MOST_BRANCHES = 500
@@ -35,7 +37,10 @@ def membership(get_response: Answer) -> Answer:
                 request.branches = SimpleLazyObject(  # type: ignore[attr-defined]
                     lambda: list(branches_for(member).order_by("name", "pk")[:MOST_BRANCHES])
                 )
-        return get_response(request)
+        user = request.user if request.user.is_authenticated else None
+        here = Scene(Door.PAGE, user, request.member, client_address(request))  # type: ignore[attr-defined]
+        with acting(here):
+            return get_response(request)
 
     return answer
 

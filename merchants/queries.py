@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from merchants.models import (
+    AuditEntry,
     Bookmark,
     Branch,
     BranchIdentity,
@@ -94,6 +95,24 @@ def in_branch(request: HttpRequest, path: str = "branch") -> Q:
     here = member_of(request).here
     named = any(request.GET.get(place) for place in PLACES)
     return Q() if here is None or named else Q(**{path: here.pk})
+
+
+def main_zone(member: Membership) -> str:
+    """On whose wall clock something of the whole merchant is said: that of most branches."""
+    zones = branches_for(member).order_by().values_list("zone").annotate(found=Count("pk"))
+    return str(max(zones, key=lambda each: each[1], default=("UTC", 0))[0])
+
+
+def team_of(member: Membership) -> QuerySet[Membership]:
+    """Everybody who works or has worked for a merchant."""
+    own = Membership.objects.filter(merchant=member.merchant_id)
+    return own.select_related("user", "custom_role").order_by("user__name", "pk")
+
+
+def trail_for(member: Membership) -> QuerySet[AuditEntry]:
+    """The trail of a merchant, for who may read it."""
+    own = AuditEntry.objects.filter(merchant=member.merchant_id).select_related("actor")
+    return own if member.may(Right.TRAIL) else own.none()
 
 
 def branch_names(request: HttpRequest) -> dict[str, str]:

@@ -9,6 +9,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from merchants import sync
+from merchants.actions.trail import seal_entries
 from merchants.models import ProviderAccount, SyncRun
 from merchants.sync import (
     AlreadyRunning,
@@ -86,3 +87,9 @@ def sweep_runs() -> int:
 def read_hints(account_id: int) -> None:
     """Read what webhooks have named."""
     sync.read_hints(account_id)
+
+
+@shared_task(name="merchants.seal_trail")
+def seal_trail() -> int:
+    """Seal what was added to the trail since the last time."""
+    return seal_entries()

@@ -6,8 +6,10 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.request import Request
 
 from merchants.actions.people import token_digest
-from merchants.models import ApiToken, Membership, User
+from merchants.actions.trail import Scene, enter
+from merchants.models import ApiToken, Door, Membership, User
 from merchants.queries import in_force
+from portal.client import client_address
 
 KEYWORD = b"token"
 # A token's last use is written at most this often, so that reading stays reading.
@@ -38,7 +40,10 @@ class TokenAuthentication(BaseAuthentication):
         last = token.last_used_at
         if last is None or (now - last).total_seconds() > USE_IS_NOTED_AFTER_SECONDS:
             ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
-        return token.membership.user, token.membership
+        member = token.membership
+        # The rest of the request acts as the token's member; the middleware ends the scene.
+        enter(Scene(Door.API, member.user, member, client_address(request)))
+        return member.user, member
 
     def authenticate_header(self, request: Request) -> str:
         return "Token"

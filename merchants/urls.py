@@ -1,10 +1,8 @@
 """Signing in, branches, accounts, and where webhooks arrive."""
 
-from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
 
-from merchants.forms import SignIn
-from merchants.views import accounts, branches, chosen, hooks
+from merchants.views import accounts, branches, chosen, hooks, signing, trail
 
 account_urls = [
     path("", accounts.accounts, name="accounts"),
@@ -26,27 +24,12 @@ own: list[URLPattern | URLResolver] = [
     path("branch/", chosen.choose_branch, name="choose-branch"),
     path("views/", chosen.save_view, name="save-view"),
     path("views/<int:pk>/remove/", chosen.remove_view, name="remove-view"),
+    path("trail/", trail.list_, name="trail"),
     path("hooks/<int:pk>/<str:secret>/", hooks.hook, name="hook"),
 ]
 urlpatterns = [
-    path(
-        "sign-in/",
-        auth.LoginView.as_view(
-            template_name="merchants/sign_in.html",
-            authentication_form=SignIn,
-            redirect_authenticated_user=True,
-        ),
-        name="sign-in",
-    ),
-    path("sign-out/", auth.LogoutView.as_view(), name="sign-out"),
-    path(
-        "set-password/<uidb64>/<token>/",
-        auth.PasswordResetConfirmView.as_view(
-            template_name="merchants/set_password.html",
-            post_reset_login=True,
-            success_url="/",
-        ),
-        name="set-password",
-    ),
+    path("sign-in/", signing.SignInPage.as_view(), name="sign-in"),
+    path("sign-out/", signing.SignOutPage.as_view(), name="sign-out"),
+    path("set-password/<uidb64>/<token>/", signing.SetPasswordPage.as_view(), name="set-password"),
     path("", include((own, "merchants"), namespace="merchants")),
 ]

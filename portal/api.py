@@ -1,6 +1,6 @@
 """What every JSON view shares: opaque cursors, problems by RFC 9457, read-only lists."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied
@@ -136,7 +136,18 @@ class ReadOnly(ReadOnlyModelViewSet[Any]):
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         _member(request).need(self.right)
-        return super().list(request, *args, **kwargs)
+        answer = super().list(request, *args, **kwargs)
+        self.shown(_member(request), answer.data["results"])
+        return answer
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        found = self.get_object()
+        answer = Response(self.get_serializer(found).data)
+        self.shown(_member(request), [answer.data])
+        return answer
+
+    def shown(self, member: Any, rows: Sequence[Any]) -> None:
+        """Told what was shown, for what leaves a trail."""
 
     def get_object(self) -> Any:
         """The object; 404 where it is not theirs, and only then 403 for want of a right."""

@@ -8,6 +8,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
@@ -76,12 +77,13 @@ class List:
     def table(self, columns: Sequence[Column], rows: Iterable[Any], foot: str = "") -> SafeString:
         """Rows as a table, made without the template engine: it would take most of a page's time.
 
-        The first cell is the link to its row. `foot` is for paper, at the end of each sheet.
+        The first cell is the link to its row, where a row has a page. `foot` is for paper, at the
+        end of each sheet.
         """
         shown = [each for each in columns if each.cell is not None]
         if not rows:
             return SafeString("")
-        before, after = reverse(self.detail, args=[0]).split("0")
+        before, after = reverse(self.detail, args=[0]).split("0") if self.detail else ("", "")
         heads, opening = [], []
         for each in shown:
             label = escape(str(each.label))
@@ -99,18 +101,19 @@ class List:
                 for start, cell in zip(opening, cells, strict=True)
             )
             start = len(opening[0])
-            link = (
-                f'{first[:start]}<a class="row" href="{before}{row.pk}{after}">{first[start:]}</a>'
-            )
+            link = first
+            if self.detail:
+                head = f'<a class="row" href="{before}{row.pk}{after}">'
+                link = f"{first[:start]}{head}{first[start:]}</a>"
             body = "</td>".join([link, *rest])
             lines.append(f'<tr class="{css}">{body}</td></tr>' if css else f"<tr>{body}</td></tr>")
-        head, body = "".join(heads), "\n".join(lines)
+        heading, body = "".join(heads), "\n".join(lines)
         peek = " data-peek" if self.peek else ""
         last = f'<tr><td colspan="{len(shown)}">{conditional_escape(foot)}</td></tr>'
         end = f'<tfoot class="on-paper">{last}</tfoot>' if foot else ""
         return mark_safe(  # noqa: S308 (each part is escaped above)
             f'<div class="scroll"><table class="cards-phone"{peek}>'
-            f"<thead><tr>{head}</tr></thead>{end}\n<tbody>{body}</tbody></table></div>"
+            f"<thead><tr>{heading}</tr></thead>{end}\n<tbody>{body}</tbody></table></div>"
         )
 
 
@@ -142,6 +145,8 @@ class Listing:
     chosen: FilterSet
     # What the numbers in some filters stand for: filter -> value -> name.
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # Given the rows of a page or of a part of a download, what each needs besides.
+    completed: Callable[[list[Any]], None] = lambda rows: None
     # How complete the rows are, in words.
     complete: str = ""
 
@@ -208,11 +213,13 @@ class Listing:
     def cut(self, size: int) -> keyset.Slice[Any]:
         cursor = self.request.GET.get("cursor")
         try:
-            return keyset.cut(
+            found = keyset.cut(
                 self.rows, self.keys, size=size, cursor=cursor, scope=scope(self.request)
             )
         except keyset.InvalidCursor as problem:
             raise BadRequest(str(problem)) from None
+        self.completed(found.rows)
+        return found
 
     @property
     def table(self) -> SafeString:
@@ -292,8 +299,15 @@ class Listing:
             # Spreadsheets take a file without this mark for one of another alphabet.
             yield "\ufeff" + writer.writerow([str(each.label) for each in self.columns])
             rows = self.rows.order_by(*self.keys.order)
-            for row in rows.iterator(chunk_size=CHUNK):
-                yield writer.writerow([_cell(each.value(row)) for each in self.columns])
+            for some in batched(rows.iterator(chunk_size=CHUNK), CHUNK):
+                self.completed(some)
+                for row in some:
+                    yield writer.writerow([_cell(each.value(row)) for each in self.columns])
+
+
+def batched(rows: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    while some := list(islice(rows, size)):
+        yield some
 
 
 class _Echo:
@@ -320,14 +334,19 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def show(listing: Listing, **context: Any) -> HttpResponseBase:
+def show(
+    listing: Listing, *, exported: Callable[[str, str], None], **context: Any
+) -> HttpResponseBase:
     """The page, its rows alone for htmx, or the download, as the address asks for it.
 
-    `context` holds `views`, which the person has saved, and `freshness`.
+    `exported` is told the list and the query of a download. `context` holds `views`, which the
+    person has saved, and `freshness`.
     """
     if listing.wants_download:
         listing.request.member.need("EXPORT")  # type: ignore[attr-defined]
-        return listing.download()
+        handed = listing.download()
+        exported(listing.of.name, listing.query)
+        return handed
     listing.complete = "; ".join(str(each) for each in context["freshness"])
     context["may_export"] = listing.request.member.may("EXPORT")  # type: ignore[attr-defined]
     context["may_share"] = listing.request.member.may("TEAM")  # type: ignore[attr-defined]

@@ -45,7 +45,10 @@ NAVIGATION: list[tuple[Any, list[tuple[str, Any, str, str | None]]]] = [
     ),
     (
         _("Set-up"),
-        [("merchants:accounts", _("Accounts & sync"), "plug", "ACCOUNTS")],
+        [
+            ("merchants:accounts", _("Accounts & sync"), "plug", "ACCOUNTS"),
+            ("merchants:trail", _("Trail"), "trail", "TRAIL"),
+        ],
     ),
 ]
 

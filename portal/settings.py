@@ -109,6 +109,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "seal the trail": {
+        "task": "merchants.seal_trail",
+        "schedule": 20.0,
+        "options": {"expires": 20},
+    },
     "tell in which hours terminals usually sell": {
         "task": "transactions.tell_usual_hours",
         "schedule": 300.0,

@@ -11,6 +11,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from merchants.actions.trail import searched
 from merchants.models import Branch, Membership, Right
 from merchants.queries import Freshness, freshness_of, member_of, member_with
 from portal import htmx
@@ -63,6 +64,8 @@ def find(request: HttpRequest) -> HttpResponse:
     """What an identifier belongs to; where it is one thing, that thing."""
     member = member_with(request, Right.LOOK_UP)
     found = search(member, request.GET.get("q", ""))
+    if found.text:
+        searched(found.text, found.count)
     if found.count == 1:
         for rows, name in (
             (found.transactions, "transactions:detail"),

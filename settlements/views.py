@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from merchants.actions.trail import exported
 from merchants.models import Right
 from merchants.queries import (
     branch_names,
@@ -35,7 +36,10 @@ def list_(request: HttpRequest) -> HttpResponseBase:
     chosen = ReconciliationFilter(request.GET, rows)
     listing = Listing(request, RECONCILIATIONS, chosen, {"branch": branch_names(request)})
     return show(
-        listing, freshness=freshness_of(member), views=saved_views(member, RECONCILIATIONS.name)
+        listing,
+        exported=exported,
+        freshness=freshness_of(member),
+        views=saved_views(member, RECONCILIATIONS.name),
     )
 
 

@@ -1,9 +1,12 @@
 """The JSON of terminals and of the people who hold them."""
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from merchants.actions.trail import saw
+from merchants.models import Membership
 from portal.api import BranchName, ReadOnly, TerminalUserJson
 from portal.keyset import Keys
 from terminals import queries
@@ -37,6 +40,11 @@ class Terminals(ReadOnly):
     keys = Keys("tid", descending=False)
     filterset_class = TerminalFilter
 
+    def shown(self, member: Membership, rows: Sequence[Any]) -> None:
+        people = [row["terminal_user"] for row in rows if row["terminal_user"]]
+        if member.sees_personal and people:
+            saw("people.listed", people=len(people))
+
 
 class TerminalUsers(ReadOnly):
     """People whom a provider lets use a terminal."""
@@ -44,3 +52,7 @@ class TerminalUsers(ReadOnly):
     serializer_class = TerminalUserJson
     rows = queries.terminal_users_for
     keys = Keys("pk", descending=False)
+
+    def shown(self, member: Membership, rows: Sequence[Any]) -> None:
+        if member.sees_personal and rows:
+            saw("people.listed", people=len(rows))

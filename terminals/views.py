@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
+from merchants.actions.trail import exported, saw
 from merchants.models import Right
 from merchants.queries import (
     branch_names,
@@ -35,7 +36,12 @@ def list_(request: HttpRequest) -> HttpResponseBase:
     rows = queries.terminals_for(member).filter(in_branch(request))
     chosen = TerminalFilter(request.GET, rows)
     listing = Listing(request, TERMINALS, chosen, {"branch": branch_names(request)})
-    return show(listing, freshness=freshness_of(member), views=saved_views(member, TERMINALS.name))
+    return show(
+        listing,
+        exported=exported,
+        freshness=freshness_of(member),
+        views=saved_views(member, TERMINALS.name),
+    )
 
 
 @login_required
@@ -48,7 +54,12 @@ def people(request: HttpRequest) -> HttpResponseBase:
         rows = rows.filter(pk__in=queries.holders_in(member, member.here))
     chosen = PersonFilter(request.GET, rows)
     listing = Listing(request, PEOPLE, chosen)
-    return show(listing, freshness=freshness_of(member), views=saved_views(member, PEOPLE.name))
+    return show(
+        listing,
+        exported=exported,
+        freshness=freshness_of(member),
+        views=saved_views(member, PEOPLE.name),
+    )
 
 
 def own_person(request: HttpRequest, pk: int) -> TerminalUser:
@@ -59,6 +70,8 @@ def own_person(request: HttpRequest, pk: int) -> TerminalUser:
 @htmx.object_view(own_person, "GET", "HEAD")
 def person(request: HttpRequest, found: TerminalUser) -> HttpResponse:
     member = member_with(request, Right.LOOK_UP)
+    if member.sees_personal:
+        saw("person.seen", found)
     context = {
         "person": found,
         "sees_personal": member.sees_personal,

@@ -65,6 +65,7 @@ COLLECTIONS = {
     "home", "search", "notices", "merchants:choose-branch", "merchants:save-view",
     "terminals:people", "merchants:branches", "merchants:accounts", "merchants:choose-member",
     "merchants:connect", "terminals:list", "transactions:list", "settlements:list",
+    "merchants:trail",
     "api-accounts-list", "api-sync-runs-list", "api-branches-list", "api-terminals-list",
     "api-terminal-users-list", "api-transactions-list", "api-sessions-list",
     "api-reconciliations-list",
@@ -325,6 +326,7 @@ RIGHTS = {
         ),
         Right.ACCOUNTS,
     ),
+    "merchants:trail": Right.TRAIL,
 }  # fmt: skip
 # Everybody's own: what they show is narrowed to what the person may see.
 OWN = {"home", "notices", "merchants:choose-member", *FORMS, "merchants:remove-view"}

@@ -9,6 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from merchants.actions.trail import saw
 from portal.api import BranchName, ReadOnly, TerminalUserJson
 from portal.keyset import Keys
 from terminals.models import Terminal
@@ -88,9 +89,11 @@ class Transactions(ReadOnly):
     @action(detail=True, pagination_class=None, filter_backends=[])
     def receipt(self, request: Request, pk: str) -> Response:
         """The receipts of a transaction, in the order in which they were printed."""
+        transaction = self.get_object()
+        saw("receipt.seen", transaction)
         found = [
             {"ref": each.ref, "kind": each.kind, "printed": unpack(each)}
-            for each in queries.receipts_of(self.get_object())
+            for each in queries.receipts_of(transaction)
         ]
         return Response(ReceiptJson(found, many=True).data)
 

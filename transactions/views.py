@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
+from merchants.actions.trail import exported, saw
 from merchants.models import Membership, Right
 from merchants.queries import (
     branch_names,
@@ -39,9 +40,9 @@ def list_(request: HttpRequest) -> HttpResponseBase:
     chosen = TransactionFilter(request.GET, rows)
     listing = Listing(request, TRANSACTIONS, chosen, _names(request, member))
     return show(
-        listing, net=lambda: queries.net_of(listing.page.rows), freshness=freshness_of(member),
-        views=saved_views(member, TRANSACTIONS.name), kinds=Kind.choices, statuses=Status.choices,
-        schemes=Scheme.choices,
+        listing, exported=exported, net=lambda: queries.net_of(listing.page.rows),
+        freshness=freshness_of(member), views=saved_views(member, TRANSACTIONS.name),
+        kinds=Kind.choices, statuses=Status.choices, schemes=Scheme.choices,
     )  # fmt: skip
 
 
@@ -77,6 +78,7 @@ def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
     member = member_with(request, Right.LOOK_UP)
     if "peek" in request.GET:
         return htmx.page(request, "transactions/peek.html", {"transaction": found})
+    saw("receipt.seen", found)
     zone = found.branch.zone if found.branch else None
     slips = _slips(found)
     before, after = queries.neighbours_of(member, found)
@@ -95,6 +97,7 @@ def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
 def slip(request: HttpRequest, found: Transaction) -> HttpResponse:
     """The receipts alone, as wide as the paper of a till."""
     member_with(request, Right.LOOK_UP)
+    saw("receipt.seen", found, paper="80 mm")
     context = {"transaction": found, "receipts": _slips(found)}
     return htmx.page(request, "transactions/slip.html", context)
 

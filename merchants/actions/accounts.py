@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 
+from merchants.actions.trail import record
 from merchants.models import Gap, Membership, Merchant, ProviderAccount
 from portal import encryption
 from portal.celery import wake
@@ -54,24 +55,49 @@ def connect_account(
     try:
         with transaction.atomic():
             account.save(force_insert=True)
+            record("account.connected", subject=account, facts={"provider": provider, "name": name})
             wake("merchants.sync_account", account.pk, "SCHEDULE")
     except IntegrityError:
         raise AlreadyConnected("These credentials are connected already.") from None
     return account
 
 
-def replace_credentials(
-    *, account: ProviderAccount, credentials: dict[str, str], at: datetime
+def change_account(
+    *,
+    account: ProviderAccount,
+    name: str,
+    at: datetime,
+    credentials: dict[str, str] | None = None,
 ) -> None:
-    """Give an account new credentials; a refused or paused one is active again."""
-    checked = check_credentials(account.provider, credentials)
-    _seal(account, checked, at)
-    account.state, account.next_sync_at = State.ACTIVE, at
-    account.failures, account.retry_at = 0, None
+    """Give an account another name or new credentials.
+
+    With new credentials a refused or paused one is active again. Raises InvalidCredentials or
+    AlreadyConnected, and then nothing has changed.
+    """
+    changes: dict[str, Any] = {}
+    if name != account.name:
+        changes["name"] = [account.name, name]
+        account.name = name
+    if credentials:
+        before = described(account)
+        _seal(account, check_credentials(account.provider, credentials), at)
+        account.state, account.next_sync_at = State.ACTIVE, at
+        account.failures, account.retry_at = 0, None
+        after = described(account)
+        changes["credentials"] = sorted(credentials)
+        changes |= {
+            key: [before.get(key), value]
+            for key, value in after.items()
+            if before.get(key) != value
+        }
+    if not changes:
+        return
     try:
         with transaction.atomic():
             account.save()
-            wake("merchants.sync_account", account.pk, "SCHEDULE")
+            record("account.changed", subject=account, facts=changes)
+            if credentials:
+                wake("merchants.sync_account", account.pk, "SCHEDULE")
     except IntegrityError:
         raise AlreadyConnected("These credentials are connected already.") from None
 
@@ -168,42 +194,51 @@ def try_credentials(provider: str, credentials: dict[str, str]) -> None:
         connector.close()
 
 
-def rename_account(*, account: ProviderAccount, name: str) -> None:
-    account.name = name
-    account.save(update_fields=["name"])
-
-
+@transaction.atomic
 def pause_account(*, account: ProviderAccount) -> None:
     """Stop calling the provider until a person goes on."""
     changed = ProviderAccount.objects.filter(pk=account.pk, state=State.ACTIVE)
-    changed.update(state=State.PAUSED)
+    if changed.update(state=State.PAUSED):
+        record("account.paused", subject=account)
 
 
+@transaction.atomic
 def resume_account(*, account: ProviderAccount, at: datetime) -> None:
     """Go on, and read at once what has happened meanwhile."""
     waiting = ProviderAccount.objects.filter(pk=account.pk, state__in=(State.PAUSED, State.REFUSED))
     if waiting.update(state=State.ACTIVE, next_sync_at=at, failures=0, retry_at=None):
+        record("account.resumed", subject=account)
         wake("merchants.sync_account", account.pk, "SCHEDULE")
 
 
+@transaction.atomic
 def remove_account(*, account: ProviderAccount) -> None:
     """Forget the credentials for ever. Rows that were synced stay, of a removed account."""
-    ProviderAccount.objects.filter(pk=account.pk).update(
-        state=State.REMOVED, credentials=None, fingerprint=None
-    )
+    there = ProviderAccount.objects.filter(pk=account.pk).exclude(state=State.REMOVED)
+    if there.update(state=State.REMOVED, credentials=None, fingerprint=None):
+        record("account.removed", subject=account, facts={"name": account.name})
 
 
 def ask_for_sync(*, account: ProviderAccount, by: Membership, at: datetime) -> None:
     """Start a sync as soon as a worker is free; one that runs already is enough."""
-    ProviderAccount.objects.filter(pk=account.pk).update(retry_at=None)
-    wake("merchants.sync_account", account.pk, "BUTTON", by.user_id)
+    with transaction.atomic():
+        ProviderAccount.objects.filter(pk=account.pk).update(retry_at=None)
+        record("account.sync_asked", subject=account)
+        wake("merchants.sync_account", account.pk, "BUTTON", by.user_id)
 
 
 def ask_to_close(*, gap: Gap, by: Membership, at: datetime) -> None:
     """Have a gap read as soon as a worker is free. A second wish changes nothing."""
     own = Gap.objects.filter(pk=gap.pk, asked_at__isnull=True)
     with transaction.atomic():
-        own.update(asked_at=at, asked_by=by.user_id)
+        if own.update(asked_at=at, asked_by=by.user_id):
+            gap.asked_at = at
+            record(
+                "gap.asked",
+                subject=gap,
+                merchant=by.merchant_id,
+                facts={"resource": gap.resource, "until": gap.until.isoformat()},
+            )
         wake("merchants.close_gaps", gap.account_id)
 
 

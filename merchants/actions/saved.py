@@ -6,10 +6,11 @@ from urllib.parse import urlencode
 from django.db import transaction
 from django.http import QueryDict
 
+from merchants.actions.trail import record
 from merchants.models import Membership, SavedView
 from portal.lists import PASSING
 
-LISTS = ("transactions", "terminals", "people", "branches", "reconciliations", "accounts")
+LISTS = ("transactions", "terminals", "people", "branches", "reconciliations", "accounts", "trail")
 LONGEST_NAME, LONGEST_QUERY, MOST = 60, 2000, 30
 _KEY = re.compile(r"[a-z_0-9]{1,40}")
 
@@ -39,6 +40,7 @@ def save_view(*, by: Membership, list_: str, name: str, query: str, shared: bool
             name=name,
             defaults={"query": kept, "shared": shared},
         )
+        record("view.saved", subject=made, facts={"list": list_, "name": name, "shared": shared})
     return made
 
 
@@ -59,4 +61,6 @@ def _kept(query: str) -> str:
 
 def remove_view(*, view: SavedView) -> None:
     """Forget a view; the rows that it showed are not touched."""
-    view.delete()
+    with transaction.atomic():
+        record("view.removed", subject=view, facts={"list": view.list, "name": view.name})
+        view.delete()

@@ -22,6 +22,8 @@ from merchants.models.sync import (
     SyncStep,
 )
 from merchants.models.trail import (
+    ACTIONS,
+    SUBJECTS,
     AuditEntry,
     AuditHead,
     AuditPending,
@@ -34,6 +36,8 @@ from merchants.models.trail import (
 from merchants.rights import Right, Role
 
 __all__ = [
+    "ACTIONS",
+    "SUBJECTS",
     "ApiToken",
     "AuditEntry",
     "AuditHead",

@@ -17,6 +17,41 @@ class Door(models.TextChoices):
     JOB = "JOB", _("Job")
 
 
+# What can be done and seen, in words.
+ACTIONS = {
+    "account.connected": _("Connected an account"),
+    "account.changed": _("Changed an account"),
+    "account.paused": _("Paused an account"),
+    "account.resumed": _("Went on with an account"),
+    "account.removed": _("Removed an account"),
+    "account.sync_asked": _("Asked for a sync"),
+    "gap.asked": _("Asked for a gap to be read"),
+    "view.saved": _("Saved a view"),
+    "view.removed": _("Removed a view"),
+    "person.signed_in": _("Signed in"),
+    "person.refused": _("Tried to sign in"),
+    "person.signed_out": _("Signed out"),
+    "person.set_password": _("Set a password"),
+    "person.switched": _("Switched to this merchant"),
+    "person.looked_at_branch": _("Kept lists to a branch"),
+    "person.seen": _("Saw a person in full"),
+    "people.listed": _("Saw people in full in a list"),
+    "receipt.seen": _("Saw a receipt"),
+    "rows.exported": _("Downloaded rows"),
+    "rows.searched": _("Searched"),
+}
+SUBJECTS = {
+    "provideraccount": _("Account"),
+    "branch": _("Branch"),
+    "transaction": _("Transaction"),
+    "terminaluser": _("Person"),
+    "user": _("Member"),
+    "membership": _("Member"),
+    "savedview": _("View"),
+    "gap": _("Gap"),
+}
+
+
 class AuditEntry(models.Model):
     """One thing that somebody did or saw.
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from merchants import queries
 from merchants.actions import accounts as actions
+from merchants.actions.trail import exported
 from merchants.calendar import calendar, cost_of
 from merchants.columns import ACCOUNTS
 from merchants.filters import AccountFilter
@@ -42,6 +43,7 @@ def accounts(request: HttpRequest) -> HttpResponseBase:
     chosen = AccountFilter(request.GET, queries.accounts_with_health(member))
     return show(
         Listing(request, ACCOUNTS, chosen),
+        exported=exported,
         freshness=queries.freshness_of(member),
         views=queries.saved_views(member, ACCOUNTS.name),
         offered=[(name, each.title) for name, each in providers().items()],
@@ -139,9 +141,10 @@ def edit_account(request: HttpRequest, found: ProviderAccount) -> HttpResponse:
     )
     if form.is_valid():
         try:
-            if form.changes_credentials:
-                actions.replace_credentials(account=found, credentials=form.credentials, at=now())
-            actions.rename_account(account=found, name=form.cleaned_data["name"])
+            actions.change_account(
+                account=found, name=form.cleaned_data["name"], at=now(),
+                credentials=form.credentials if form.changes_credentials else None,
+            )  # fmt: skip
         except actions.AlreadyConnected:
             form.add_error(None, _("These credentials are connected already."))
         else:

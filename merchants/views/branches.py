@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from merchants import queries
+from merchants.actions.trail import exported
 from merchants.columns import BRANCHES
 from merchants.filters import BranchFilter
 from merchants.models import Branch, Right
@@ -24,6 +25,7 @@ def branches(request: HttpRequest) -> HttpResponseBase:
     listing = Listing(request, BRANCHES, chosen)
     return show(
         listing,
+        exported=exported,
         freshness=queries.freshness_of(member),
         views=queries.saved_views(member, BRANCHES.name),
     )

@@ -11,6 +11,7 @@ from merchants import queries
 from merchants.actions.saved import NotSaved
 from merchants.actions.saved import remove_view as remove_view_
 from merchants.actions.saved import save_view as save_view_
+from merchants.actions.trail import record
 from merchants.models import SavedView
 from merchants.queries import CHOSEN, CHOSEN_BRANCH, member_of
 from portal import htmx
@@ -25,6 +26,7 @@ def choose_member(request: HttpRequest) -> HttpResponse:
         if str(membership.pk) == request.POST.get("membership"):
             request.session[CHOSEN] = membership.pk
             request.session.pop(CHOSEN_BRANCH, None)
+            record("person.switched", subject=membership)
             return redirect("home")
     raise Http404
 
@@ -39,8 +41,10 @@ def choose_branch(request: HttpRequest) -> HttpResponse:
         number = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 19 else 0
         found = get_object_or_404(queries.branches_for(member), pk=number)
         request.session[CHOSEN_BRANCH] = found.pk
+        record("person.looked_at_branch", subject=found)
     else:
         request.session.pop(CHOSEN_BRANCH, None)
+        record("person.looked_at_branch", merchant=member.merchant_id)
     return redirect(back(request))
 
 

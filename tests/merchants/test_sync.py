@@ -9,9 +9,9 @@ from django.test import Client
 from django.utils.timezone import now
 
 from merchants.actions.accounts import (
+    change_account,
     pause_account,
     remove_account,
-    replace_credentials,
     resume_account,
     webhook_path,
 )
@@ -543,7 +543,7 @@ class TestAccountState:
                 remove_account(account=found)
             else:
                 other = {"api_key": OTHER_KEY, "base_url": nearpay.server.url("nearpay")}
-                replace_credentials(account=found, credentials=other, at=now())
+                change_account(account=found, name=found.name, credentials=other, at=now())
 
         run = run_sync(account.pk, limits=QUICK, progress=decide)
         assert run.state == SyncRun.State.INTERRUPTED

@@ -5,14 +5,18 @@ from merchants.actions.trail.record import (
     Personal,
     Scene,
     acting,
+    enter,
+    exported,
     forget,
     record,
+    saw,
     scene,
+    searched,
     values_of,
 )
 from merchants.actions.trail.verify import Flaw, verify
 
 __all__ = [
-    "Flaw", "Personal", "Scene", "acting", "age", "chains", "forget", "record", "scene",
-    "seal_entries", "values_of", "verify",
+    "Flaw", "Personal", "Scene", "acting", "age", "chains", "enter", "exported", "forget",
+    "record", "saw", "scene", "seal_entries", "searched", "values_of", "verify",
 ]  # fmt: skip

@@ -41,6 +41,11 @@ def acting(scene: Scene) -> Iterator[None]:
         _scene.reset(token)
 
 
+def enter(scene: Scene) -> None:
+    """Go on in another scene, inside of one that ends by itself."""
+    _scene.set(scene)
+
+
 def scene() -> Scene:
     return _scene.get()
 
@@ -167,3 +172,20 @@ def read(row: AuditValue, secret: bytes | None) -> tuple[bytes, str] | None:
     sealed = bytes(row.sealed)
     plain = AESGCM(secret).decrypt(sealed[:12], sealed[12:], _place(row.entry_id, row.name))
     return plain[:16], plain[16:].decode()
+
+
+def saw(action: str, subject: models.Model | None = None, **facts: Any) -> None:
+    """Record that somebody looked at something."""
+    record(action, subject=subject, facts=facts)
+
+
+def exported(list_: str, query: str) -> None:
+    """Record that rows were handed over."""
+    record("rows.exported", facts={"list": list_, "query": query})
+
+
+def searched(text: str, found: int) -> None:
+    """Record a search. What was typed may be anybody's number, so it lies with who typed it."""
+    who = _scene.get().user
+    typed = Personal(text, "user", who.pk) if who is not None else ""
+    record("rows.searched", facts={"text": typed, "found": found})

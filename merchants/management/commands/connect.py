@@ -54,7 +54,7 @@ class Command(BaseCommand):
         own = ProviderAccount.objects.filter(merchant=merchant, provider=provider, name=name)
         known = own.exclude(state=ProviderAccount.State.REMOVED).first()
         if known is not None:
-            accounts.replace_credentials(account=known, credentials=given, at=now())
+            accounts.change_account(account=known, name=known.name, credentials=given, at=now())
             return known.pk
         made = accounts.connect_account(
             merchant=merchant, provider=provider, name=name, credentials=given, at=now()

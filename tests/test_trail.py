@@ -1,0 +1,337 @@
+"""What people do and see leaves a trail: one entry for each change, and who saw what."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from merchants.actions.people import add_person, one_time_link
+from merchants.actions.trail import seal_entries, values_of
+from merchants.models import AuditEntry, Membership, ProviderAccount
+from merchants.sync import run_sync
+from providers.nearpay.sandbox import OTHER_KEY
+from terminals.models import TerminalUser
+from tests.conftest import NOON, QUICK, Played
+from tests.test_access import addresses
+from transactions.models import Transaction
+
+pytestmark = pytest.mark.django_db
+
+# Changing addresses that leave no trail, and why.
+WITHOUT = {
+    "language": "a cookie of one's own; nothing is stored",
+    "theme": "likewise",
+    "merchants:hook": "a provider's word that something changed; what is read then is a run's",
+}
+PASSWORD = "a long enough one 7"
+
+
+@pytest.fixture
+def nearpay(play: Any) -> Played:
+    found: Played = play(transactions=600, terminals=8)
+    return found
+
+
+@pytest.fixture
+def account(nearpay: Played, alice: Membership) -> ProviderAccount:
+    made = nearpay.connect(alice.merchant)
+    assert run_sync(made.pk, limits=QUICK).state == "DONE"
+    made.gaps.create(resource="transactions", since=NOON - timedelta(days=3), until=NOON)
+    made.refresh_from_db()
+    return made
+
+
+@pytest.fixture
+def browser(alice: Membership) -> Client:
+    alice.user.set_password(PASSWORD)
+    alice.user.save()
+    client = Client()
+    client.force_login(alice.user)
+    return client
+
+
+def changes(
+    account: ProviderAccount, alice: Membership, nearpay: Played
+) -> dict[str, tuple[str, dict[str, Any], str]]:
+    """For each changing address: its path, a form that changes something, and what is recorded."""
+    own = [account.pk]
+    branch = account.branches.order_by("pk")[0].branch_id
+    view = alice.merchant.saved_views.create(author=alice.user, list="people", name="Old")
+    uid, token = one_time_link(alice.user)
+    base = nearpay.server.url("nearpay")
+    return {
+        "sign-in": (
+            reverse("sign-in"),
+            {"username": alice.user.email, "password": PASSWORD},
+            "person.signed_in",
+        ),
+        "sign-out": (reverse("sign-out"), {}, "person.signed_out"),
+        "set-password": (
+            reverse("set-password", args=[uid, token]),
+            {"new_password1": "another long one 8", "new_password2": "another long one 8"},
+            "person.set_password",
+        ),
+        "merchants:choose-member": (
+            reverse("merchants:choose-member"), {"membership": alice.pk}, "person.switched",
+        ),
+        "merchants:choose-branch": (
+            reverse("merchants:choose-branch"), {"branch": branch}, "person.looked_at_branch",
+        ),
+        "merchants:save-view": (
+            reverse("merchants:save-view"), {"list": "people", "name": "New"}, "view.saved",
+        ),
+        "merchants:remove-view": (
+            reverse("merchants:remove-view", args=[view.pk]), {}, "view.removed",
+        ),
+        "merchants:connect": (
+            reverse("merchants:connect", args=["nearpay"]),
+            {"name": "Second", "api_key": OTHER_KEY, "base_url": base},
+            "account.connected",
+        ),
+        "merchants:edit-account": (
+            reverse("merchants:edit-account", args=own),
+            {"name": "Renamed", "api_key": OTHER_KEY, "base_url": base},
+            "account.changed",
+        ),
+        "merchants:sync-now": (reverse("merchants:sync-now", args=own), {}, "account.sync_asked"),
+        "merchants:pause": (reverse("merchants:pause", args=own), {}, "account.paused"),
+        "merchants:resume": (reverse("merchants:resume", args=own), {}, "account.resumed"),
+        "merchants:remove-account": (
+            reverse("merchants:remove-account", args=own), {}, "account.removed",
+        ),
+        "merchants:close-gap": (
+            reverse("merchants:close-gap", args=[account.gaps.get().pk]), {}, "gap.asked",
+        ),
+    }  # fmt: skip
+
+
+def changing() -> set[str]:
+    """Every address of the resolver that takes a POST, told by asking it."""
+    found = set()
+    for name, route in addresses().items():
+        path = "/" + re.sub(r"<[^>]*>", "1", route).replace("^", "").replace("$", "")
+        if name.startswith("api-"):
+            continue  # The API only reads; a test of its own holds it to that.
+        view = re.sub(r"\(\?P.*", "", path)
+        answer = Client().options(view)
+        allowed = answer.headers.get("Allow", "GET, POST")
+        if "POST" in allowed:
+            found.add(name)
+    return found
+
+
+class TestChanges:
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "sign-in", "sign-out", "set-password", "merchants:choose-member",
+            "merchants:choose-branch", "merchants:save-view", "merchants:remove-view",
+            "merchants:connect", "merchants:edit-account", "merchants:sync-now",
+            "merchants:pause", "merchants:resume", "merchants:remove-account",
+            "merchants:close-gap",
+        ],
+    )  # fmt: skip
+    def test_each_writes_exactly_one_entry(
+        self, account: Any, alice: Membership, nearpay: Played, browser: Client, name: str
+    ) -> None:
+        path, form, action = changes(account, alice, nearpay)[name]
+        if name in ("sign-in", "set-password"):
+            browser = Client()
+        if name == "set-password":
+            path = browser.get(path)["Location"]
+        if name == "merchants:resume":
+            ProviderAccount.objects.update(state="PAUSED")
+        before = AuditEntry.objects.count()
+        answer = browser.post(path, form, REMOTE_ADDR="192.0.2.9")
+        assert answer.status_code in (204, 302), answer.content.decode()
+        (entry,) = AuditEntry.objects.order_by("-pk")[: AuditEntry.objects.count() - before]
+        assert entry.action == action
+        assert (entry.merchant_id, entry.actor_id) == (alice.merchant_id, alice.user_id)
+        assert (entry.door, entry.address) == ("PAGE", "192.0.2.9")
+
+    def test_every_changing_address_of_the_resolver_is_tried(
+        self, account: Any, alice: Membership, nearpay: Played
+    ) -> None:
+        tried = set(changes(account, alice, nearpay))
+        assert changing() - READING == tried | set(WITHOUT)
+
+    def test_what_changes_nothing_leaves_nothing(
+        self, account: ProviderAccount, browser: Client
+    ) -> None:
+        before = AuditEntry.objects.count()
+        for name in ("resume", "edit-account"):
+            form = {"name": account.name} if name == "edit-account" else {}
+            browser.post(reverse(f"merchants:{name}", args=[account.pk]), form)
+        assert AuditEntry.objects.count() == before
+
+    def test_a_change_has_before_and_after_and_never_a_secret(
+        self, account: ProviderAccount, browser: Client, nearpay: Played
+    ) -> None:
+        browser.post(
+            reverse("merchants:edit-account", args=[account.pk]),
+            {"name": "Renamed", "api_key": OTHER_KEY},
+        )
+        entry = AuditEntry.objects.get(action="account.changed")
+        assert entry.facts["name"] == [account.name, "Renamed"]
+        assert entry.facts["credentials"] == ["api_key"]
+        assert OTHER_KEY not in str(entry.facts)
+
+    def test_a_refused_sign_in_is_recorded_and_says_who_where_that_is_known(
+        self, alice: Membership
+    ) -> None:
+        client = Client()
+        client.post("/sign-in/", {"username": alice.user.email, "password": "wrong"})
+        client.post("/sign-in/", {"username": "nobody@acme.test", "password": "wrong"})
+        known, unknown = AuditEntry.objects.filter(action="person.refused").order_by("pk")
+        assert (known.subject_id, known.merchant_id) == (alice.user_id, alice.merchant_id)
+        assert values_of([known])[known.pk]["email"] == alice.user.email
+        assert (unknown.subject_id, unknown.merchant_id) == (None, None)
+        assert "nobody" not in str(unknown.facts)
+
+
+# Addresses whose OPTIONS cannot tell, as they ask who is there first; each is only read.
+READING = {
+    "home", "search", "notices", "merchants:branches", "merchants:branch", "merchants:accounts",
+    "merchants:account", "merchants:progress", "merchants:trail", "terminals:list",
+    "terminals:detail", "terminals:people", "terminals:person", "transactions:list",
+    "transactions:detail", "transactions:slip", "settlements:list", "settlements:detail",
+}  # fmt: skip
+
+
+def test_what_is_only_read_takes_no_post(account: ProviderAccount, browser: Client) -> None:
+    from tests.test_access import OBJECTS, own_url
+
+    for name in READING:
+        path = own_url(name, account) if name in OBJECTS else reverse(name)
+        assert browser.post(path).status_code == 405, name
+
+
+class TestViews:
+    def actions(self) -> list[str]:
+        found = AuditEntry.objects.order_by("pk").values_list("action", flat=True)
+        return [each for each in found if each != "account.connected"]
+
+    def test_of_receipts_and_unmasked_people_are_recorded(
+        self, account: ProviderAccount, browser: Client, alice: Membership, token: Any
+    ) -> None:
+        row = Transaction.objects.order_by("pk")[0]
+        person = TerminalUser.objects.order_by("pk")[0]
+        api = Client(headers=token(alice))
+        for get, url, action in (
+            (browser.get, f"/transactions/{row.pk}/", "receipt.seen"),
+            (browser.get, f"/transactions/{row.pk}/slip/", "receipt.seen"),
+            (api.get, f"/api/v1/transactions/{row.pk}/receipt/", "receipt.seen"),
+            (browser.get, f"/terminals/people/{person.pk}/", "person.seen"),
+            (api.get, "/api/v1/terminal-users/", "people.listed"),
+            (api.get, f"/api/v1/terminal-users/{person.pk}/", "people.listed"),
+            (api.get, "/api/v1/terminals/", "people.listed"),
+        ):
+            before = len(self.actions())
+            assert get(url).status_code == 200
+            assert self.actions()[before:] == [action], url
+        last = AuditEntry.objects.filter(action="people.listed").order_by("-pk")[0]
+        assert (last.door, last.actor_id) == ("API", alice.user_id)
+
+    def test_a_list_and_a_look_at_a_row_leave_none(
+        self, account: ProviderAccount, browser: Client
+    ) -> None:
+        row = Transaction.objects.order_by("pk")[0]
+        for url in ("/", "/transactions/", "/terminals/people/", f"/transactions/{row.pk}/?peek"):
+            assert browser.get(url).status_code == 200
+        assert self.actions() == []
+
+    def test_who_sees_people_masked_has_seen_nobody_in_full(
+        self, account: ProviderAccount, token: Any
+    ) -> None:
+        member = add_person(email="s@acme.test", merchant=account.merchant, role="SUPPORT")
+        person = TerminalUser.objects.order_by("pk")[0]
+        client = Client()
+        client.force_login(member.user)
+        assert client.get(f"/terminals/people/{person.pk}/").status_code == 200
+        assert Client(headers=token(member)).get("/api/v1/terminal-users/").status_code == 200
+        assert self.actions() == []
+
+    def test_a_search_is_recorded_and_its_text_can_be_erased(
+        self, account: ProviderAccount, browser: Client
+    ) -> None:
+        browser.get("/search/?q=0551234567")
+        entry = AuditEntry.objects.get(action="rows.searched")
+        assert entry.facts["found"] == 0
+        assert "0551234567" not in str(entry.facts)
+        assert values_of([entry])[entry.pk]["text"] == "0551234567"
+
+    def test_a_download_is_recorded_with_its_filters(
+        self, account: ProviderAccount, browser: Client
+    ) -> None:
+        browser.get("/transactions/?status=APPROVED&download=csv")
+        entry = AuditEntry.objects.get(action="rows.exported")
+        assert entry.facts == {"list": "transactions", "query": "status=APPROVED"}
+
+
+class TestPage:
+    def test_says_who_did_what_to_whom(
+        self, account: ProviderAccount, browser: Client, alice: Membership
+    ) -> None:
+        browser.post(reverse("merchants:pause", args=[account.pk]))
+        browser.get("/search/?q=0551234567")
+        text = browser.get("/trail/").content.decode()
+        for shown in ("Paused an account", "Alice", "127.0.0.1", "text: 0551234567", "found: 0"):
+            assert shown in text, shown
+        assert f'href="/accounts/{account.pk}/"' in text
+        only = browser.get("/trail/?action=account.paused").context["page"].rows
+        assert [each.action for each in only] == ["account.paused"]
+        assert browser.get("/trail/?day_to=2020-01-01").context["page"].rows == []
+        one = browser.get(f"/trail/?subject_kind=provideraccount&subject_id={account.pk}")
+        assert {each.action for each in one.context["page"].rows} == {
+            "account.connected", "account.paused",
+        }  # fmt: skip
+
+    def test_has_nothing_of_another_merchant(
+        self, account: ProviderAccount, browser: Client, mallory: Membership
+    ) -> None:
+        browser.post(reverse("merchants:pause", args=[account.pk]))
+        mallory.role = "OWNER"
+        mallory.save()
+        client = Client()
+        client.force_login(mallory.user)
+        assert client.get("/trail/").context["page"].rows == []
+
+    def test_asks_a_constant_number_of_queries(
+        self, account: ProviderAccount, browser: Client, django_assert_max_num_queries: Any
+    ) -> None:
+        for _ in range(60):
+            browser.get("/search/?q=0551234567")
+        with django_assert_max_num_queries(12):
+            assert len(browser.get("/trail/").context["page"].rows) == 50
+
+
+class TestCommands:
+    def test_verify_says_that_it_is_whole_and_fails_where_it_is_not(
+        self, account: ProviderAccount, browser: Client, capsys: Any
+    ) -> None:
+        browser.post(reverse("merchants:pause", args=[account.pk]))
+        seal_entries()
+        call_command("verify-trail", merchant="acme")
+        assert "whole to place 2" in capsys.readouterr().out
+        with pytest.raises(CommandError, match="no merchant"):
+            call_command("verify-trail", merchant="nobody")
+
+    def test_ageing_keeps_twelve_months(self, db: None) -> None:
+        with pytest.raises(CommandError, match="12 months"):
+            call_command("age-trail", months=11)
+
+
+def test_entries_of_the_last_minute_wait_for_their_seal(
+    account: ProviderAccount, browser: Client
+) -> None:
+    from merchants.tasks import seal_trail
+
+    browser.post(reverse("merchants:pause", args=[account.pk]))
+    assert seal_trail() == 2
+    assert seal_trail() == 0
+    assert timezone.now() - AuditEntry.objects.order_by("-pk")[0].at < timedelta(minutes=1)
