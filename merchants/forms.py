@@ -1,10 +1,8 @@
-"""What people type to sign in and to connect accounts."""
+"""What people type to connect accounts."""
 
 from typing import Any
 
 from django import forms
-from django.conf import settings
-from django.contrib.auth.forms import AuthenticationForm
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -18,26 +16,6 @@ from merchants.models import ProviderAccount
 from providers.base.registry import providers, words
 
 DEMO_PASSWORD = "portal-demo-2026"  # noqa: S105 (published, and refused unless the demo is on)
-
-
-class SignIn(AuthenticationForm):
-    """E-mail and password."""
-
-    error_messages = {
-        "invalid_login": _("No account has this e-mail and password. Check both and try again."),
-        "inactive": _("No account has this e-mail and password. Check both and try again."),
-    }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["username"].label = _("E-mail")
-        self.fields["username"].widget.attrs |= {"autocomplete": "username", "dir": "ltr"}
-        self.fields["password"].widget.attrs |= {"dir": "ltr"}
-
-    def clean(self) -> dict[str, Any]:
-        if self.cleaned_data.get("password") == DEMO_PASSWORD and not settings.DEMO:
-            raise self.get_invalid_login_error()
-        return super().clean()
 
 
 class ConnectAccount(forms.Form):

@@ -1,8 +1,15 @@
 """As whom a person acts: one membership at a time, fixed for a request."""
 
 from collections.abc import Callable
+from time import time
 
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import resolve
 from django.utils.functional import SimpleLazyObject
 
 from merchants.actions.trail import Scene, acting
@@ -12,7 +19,41 @@ from portal.client import client_address
 
 # A choice of more than these is made by searching.
 MOST_BRANCHES = 500
+# A session's use is written at most this often, in seconds.
+USE_IS_NOTED_AFTER = 30
 Answer = Callable[[HttpRequest], HttpResponse]
+
+
+def sessions(get_response: Answer) -> Answer:
+    """End a session that nobody has used for a while, or that has lasted a day's work.
+
+    What a page asks for by itself, as it does every minute, is nobody's use of it.
+    """
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            moment = int(time())
+            began = request.session.setdefault("began", moment)
+            used = request.session.setdefault("used", moment)
+            idle = moment - used > settings.SESSION_IDLE
+            if idle or moment - began > settings.SESSION_LONGEST:
+                own = Scene(Door.PAGE, request.user, None, client_address(request))
+                with acting(own):
+                    logout(request)
+            elif "X-Poll" not in request.headers and moment - used >= USE_IS_NOTED_AFTER:
+                request.session["used"] = moment
+        before = _confirmations(request)
+        response = get_response(request)
+        if _confirmations(request) > before and request.user.is_authenticated:
+            # Whoever was asked again and answered may do more: under another session id.
+            request.session.cycle_key()
+        return response
+
+    return answer
+
+
+def _confirmations(request: HttpRequest) -> int:
+    return len(request.session.get(AUTHENTICATION_METHODS_SESSION_KEY, ()))
 
 
 def membership(get_response: Answer) -> Answer:
@@ -43,6 +84,38 @@ def membership(get_response: Answer) -> Answer:
             return get_response(request)
 
     return answer
+
+
+# What somebody without their second factor may still do: add it, or leave.
+WITHOUT_FACTOR = ("mfa_", "account_", "sign-out", "language", "theme", "alive", "set-password")
+
+
+def second_factor(get_response: Answer) -> Answer:
+    """Ask those who see money or people for a second factor before anything else."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if settings.SECOND_FACTOR_FORCED and _lacks(request):
+            name = resolve(request.path_info).view_name or ""
+            if not name.startswith(WITHOUT_FACTOR):
+                page = redirect("mfa_index")
+                if "HX-Request" in request.headers:
+                    return HttpResponse(status=204, headers={"HX-Redirect": page["Location"]})
+                return page
+        return get_response(request)
+
+    return answer
+
+
+def _lacks(request: HttpRequest) -> bool:
+    """Whether the person must have a second factor and has none."""
+    if not request.user.is_authenticated or request.session.get("factored"):
+        return False
+    if not any(member.needs_factor for member in request.memberships):  # type: ignore[attr-defined]
+        return False
+    if is_mfa_enabled(request.user):
+        request.session["factored"] = True
+        return False
+    return True
 
 
 def _pick(own: list[Membership], chosen: int | None) -> Membership | None:

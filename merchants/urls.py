@@ -1,6 +1,7 @@
 """Signing in, branches, accounts, and where webhooks arrive."""
 
-from django.urls import URLPattern, URLResolver, include, path
+from allauth.account import views as account
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from merchants.views import accounts, branches, chosen, hooks, signing, trail
 
@@ -28,8 +29,28 @@ own: list[URLPattern | URLResolver] = [
     path("hooks/<int:pk>/<str:secret>/", hooks.hook, name="hook"),
 ]
 urlpatterns = [
-    path("sign-in/", signing.SignInPage.as_view(), name="sign-in"),
-    path("sign-out/", signing.SignOutPage.as_view(), name="sign-out"),
+    path("sign-in/", account.login, name="account_login"),
+    path("sign-in/again/", account.reauthenticate, name="account_reauthenticate"),
+    path("sign-out/", account.logout, name="account_logout"),
+    path("sign-out/everywhere/", signing.sign_out_everywhere, name="sign-out-everywhere"),
+    path("join/", account.signup, name="account_signup"),
+    path("closed/", account.account_inactive, name="account_inactive"),
+    path("password/", account.password_change, name="account_change_password"),
+    path("password/forgotten/", signing.ForgottenPage.as_view(), name="account_reset_password"),
+    path(
+        "password/forgotten/sent/", account.password_reset_done, name="account_reset_password_done"
+    ),
+    re_path(
+        "^password/new/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        account.password_reset_from_key,
+        name="account_reset_password_from_key",
+    ),
+    path(
+        "password/new/done/",
+        account.password_reset_from_key_done,
+        name="account_reset_password_from_key_done",
+    ),
+    path("second-factor/", include("allauth.mfa.urls")),
     path("set-password/<uidb64>/<token>/", signing.SetPasswordPage.as_view(), name="set-password"),
     path("", include((own, "merchants"), namespace="merchants")),
 ]

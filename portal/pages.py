@@ -85,6 +85,11 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "languages": settings.LANGUAGES,
         "theme": _theme(request),
         "demo": settings.DEMO,
+        # Someone who is kept at their second factor is told why.
+        "must_add": settings.SECOND_FACTOR_FORCED
+        and request.user.is_authenticated
+        and not request.session.get("factored")
+        and any(each.needs_factor for each in getattr(request, "memberships", [])),
     }
 
 

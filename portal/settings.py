@@ -145,6 +145,9 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "portal",
     "merchants",
     "terminals",
@@ -167,7 +170,10 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "merchants.middleware.sessions",
     "merchants.middleware.membership",
+    "merchants.middleware.second_factor",
+    "allauth.account.middleware.AccountMiddleware",
     "portal.middleware.lost",
     "portal.middleware.private",
 ]
@@ -190,9 +196,49 @@ TEMPLATES = [
     }
 ]
 AUTH_USER_MODEL = "merchants.User"
-LOGIN_URL = "sign-in"
+LOGIN_URL = ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
-LOGOUT_REDIRECT_URL = "sign-in"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+ACCOUNT_ADAPTER = "merchants.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+# An invitation goes to the address, so whoever has joined has it.
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_LOGOUT_ON_GET = False
+# PCI DSS 4, 8.3.4: ten failures close an e-mail, and an address, for half an hour.
+ACCOUNT_RATE_LIMITS = {
+    "login": "60/m/ip",
+    "login_failed": "10/30m/key,10/30m/ip",
+    "reset_password": "20/h/ip,3/h/key",
+    "reauthenticate": "20/m/user",
+    "change_password": "10/m/user",
+}
+# How long somebody who was asked again is not asked once more (ASVS 7.5.3).
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+PASSWORD_RESET_TIMEOUT = 3600
+MFA_ADAPTER = "merchants.adapters.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_TOTP_TOLERANCE = 1
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEMO or DEBUG or TESTING
+# Whoever sees money or people needs a second factor; only the demo's invented people do not.
+SECOND_FACTOR_FORCED = not (DEMO or TESTING)
+# Seconds without a person's own request, and from signing in, after which a session ends.
+SESSION_IDLE, SESSION_LONGEST = 15 * 60, 12 * 3600
+# Throttles and used codes must hold over all processes, so they are in the database.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "portal_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
@@ -202,6 +248,13 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# Mail: where invitations, links and digests are sent by
+EMAIL_CONFIG = env.email_url(
+    "EMAIL_URL", default="consolemail://" if DEMO or TESTING else "smtp://localhost:25"
+)
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", default="portal@localhost")
 
 # Language and time
 LANGUAGE_CODE = "en"
@@ -231,7 +284,7 @@ CSRF_COOKIE_NAME = "csrf" if PLAIN_HTTP else "__Host-csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PLAIN_HTTP
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_AGE = SESSION_LONGEST
 SECURE_SSL_REDIRECT = not PLAIN_HTTP
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None

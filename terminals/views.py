@@ -18,6 +18,7 @@ from merchants.queries import (
     saved_views,
 )
 from portal import htmx
+from portal.confirm import ask_again, is_confirmed
 from portal.lists import Listing, show
 from providers.base.registry import providers, said
 from terminals import queries
@@ -54,6 +55,8 @@ def people(request: HttpRequest) -> HttpResponseBase:
         rows = rows.filter(pk__in=queries.holders_in(member, member.here))
     chosen = PersonFilter(request.GET, rows)
     listing = Listing(request, PEOPLE, chosen)
+    if listing.wants_download and member.may(Right.EXPORT) and not is_confirmed(request):
+        return ask_again(request)
     return show(
         listing,
         exported=exported,

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,13 +12,14 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.test import Client
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
 from merchants.actions.accounts import connect_account
 from merchants.actions.people import add_person, make_token
-from merchants.models import Membership, Merchant, ProviderAccount
+from merchants.models import Membership, Merchant, ProviderAccount, User
 from providers.base.http import Limits
 from providers.base.sandbox import Options, Server, sandboxes
 from providers.nearpay.sandbox import DEMO_KEY, Sandbox
@@ -181,3 +183,12 @@ def environment(played: Played | None = None) -> dict[str, str]:
     if played is not None:
         own["PROVIDER_HOSTS"] = played.host
     return own
+
+
+def confirm(client: Client, user: User) -> Client:
+    """As if the person had just signed in with their password."""
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
+    return client

@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from merchants.actions.accounts import webhook_secret
@@ -30,7 +31,7 @@ from merchants.sync import run_sync
 from providers.nearpay.sandbox import DEMO_KEY, OTHER_KEY
 from settlements.models import Reconciliation
 from terminals.models import Device, Terminal, TerminalUser
-from tests.conftest import NOON, QUICK, Played
+from tests.conftest import NOON, QUICK, Played, confirm
 from transactions.models import Session, Transaction
 
 pytestmark = pytest.mark.django_db
@@ -38,8 +39,16 @@ VERBS = ("get", "post", "put", "patch", "delete", "head", "options")
 
 # Open to everybody, and why.
 PUBLIC = {
-    "sign-in": "whoever signs in is not signed in yet",
-    "sign-out": "ends a session; without one there is nothing to end",
+    "account_login": "whoever signs in is not signed in yet",
+    "mfa_authenticate": "likewise: the second step, after a password",
+    "mfa_login_webauthn": "likewise, by a passkey",
+    "account_logout": "ends a session; without one there is nothing to end",
+    "account_signup": "says that one joins by invitation",
+    "account_inactive": "says that a sign-in is closed",
+    "account_reset_password": "asks for a link by mail; says the same to everybody",
+    "account_reset_password_done": "likewise",
+    "account_reset_password_from_key": "reached by a one-time link, whose token is the right to it",
+    "account_reset_password_from_key_done": "says that a password is set",
     "set-password": "reached by a one-time link, whose token is the right to it",
     "language": "sets a cookie of one's own",
     "theme": "likewise",
@@ -72,6 +81,15 @@ COLLECTIONS = {
 }  # fmt: skip
 
 
+# One's own sign-in: of whoever is signed in, and of nobody else.
+OWN_SIGN_IN = {
+    "account_reauthenticate", "account_change_password", "sign-out-everywhere", "mfa_index",
+    "mfa_reauthenticate", "mfa_activate_totp", "mfa_deactivate_totp", "mfa_view_recovery_codes",
+    "mfa_generate_recovery_codes", "mfa_download_recovery_codes", "mfa_list_webauthn",
+    "mfa_add_webauthn", "mfa_reauthenticate_webauthn", "mfa_remove_webauthn", "mfa_edit_webauthn",
+}  # fmt: skip
+
+
 def addresses() -> dict[str, str]:
     """Every named address of the resolver, with its route."""
 
@@ -89,9 +107,9 @@ def addresses() -> dict[str, str]:
 
 
 def test_every_address_is_classed() -> None:
-    classed = set(PUBLIC) | OBJECTS | COLLECTIONS
+    classed = set(PUBLIC) | OBJECTS | COLLECTIONS | OWN_SIGN_IN
     assert set(addresses()) == classed
-    assert len(PUBLIC) + len(OBJECTS) + len(COLLECTIONS) == len(classed)
+    assert len(PUBLIC) + len(OBJECTS) + len(COLLECTIONS) + len(OWN_SIGN_IN) == len(classed)
     assert all(PUBLIC.values())
 
 
@@ -112,8 +130,6 @@ def worlds(play: Any, alice: Membership, mallory: Membership) -> dict[str, Any]:
 
 def own_url(name: str, account: ProviderAccount) -> str:
     """An address of one of the account's merchant's rows."""
-    from django.urls import reverse
-
     model = {
         "branch": None, "branches": None, "terminals": Terminal, "terminal-users": TerminalUser,
         "transactions": Transaction, "settlements": Reconciliation,
@@ -164,6 +180,7 @@ class Caller:
         self.api = Client()
         if member is not None:
             self.pages.force_login(member.user)
+            confirm(self.pages, member.user)
             self.api = Client(headers=token(member))
 
     def __call__(self, name: str, verb: str, url: str) -> Any:
@@ -196,6 +213,8 @@ class TestOutsider:
     def test_sees_nothing_of_the_other_merchant_in_any_collection(
         self, worlds: Any, token: Any
     ) -> None:
+        Membership.objects.filter(pk=worlds["mallory"].pk).update(role="OWNER")
+        worlds["mallory"].refresh_from_db()
         mallory = Caller(worlds["mallory"], token)
         own = worlds["own"]
         secrets = {
@@ -217,8 +236,6 @@ class TestOutsider:
 
     @staticmethod
     def _url(name: str) -> str:
-        from django.urls import reverse
-
         if name == "merchants:connect":
             return reverse(name, args=["nearpay"])
         return reverse(name) + ("?page_size=500" if name.startswith("api-") else "")
@@ -345,6 +362,35 @@ def person_with(worlds: Any, role: str, rights: list[str] | None = None) -> Memb
     own = CustomRole.objects.create(merchant=merchant, name="Own", rights=rights)
     user = User.objects.create_user("b@acme.test")
     return Membership.objects.create(user=user, merchant=merchant, role="CUSTOM", custom_role=own)
+
+
+class TestOwnSignIn:
+    def test_is_nobodys_without_a_session(self, db: None) -> None:
+        for name in sorted(OWN_SIGN_IN):
+            url = reverse(
+                name, args=[1] if name.endswith(("remove_webauthn", "edit_webauthn")) else []
+            )
+            for verb in VERBS:
+                answer = getattr(Client(), verb)(url)
+                assert answer.status_code == 302, (name, verb)
+                assert answer["Location"].startswith("/sign-in/"), (name, verb)
+
+    @pytest.mark.parametrize("name", ["mfa_remove_webauthn", "mfa_edit_webauthn"])
+    def test_a_passkey_is_its_owners(
+        self, alice: Membership, mallory: Membership, token: Any, name: str
+    ) -> None:
+        own = Authenticator.objects.create(
+            user=alice.user, type="webauthn", data={"name": "Phone", "credential": {}}
+        )
+        url = reverse(name, args=[own.pk])
+        for verb in VERBS:
+            caller = Caller(mallory, token).pages
+            there = getattr(caller, verb)(url)
+            nowhere = getattr(caller, verb)(reverse(name, args=[own.pk + 1]))
+            assert there.status_code == nowhere.status_code, verb
+            assert there.status_code in (404, 405) or verb == "options"
+        own.refresh_from_db()
+        assert own.data["name"] == "Phone"
 
 
 class TestRoles:

@@ -123,7 +123,7 @@ def test_signs_in_filters_opens_a_receipt_and_prints_by_keyboard_alone(
     wrong = _listen(page)
     page.add_init_script("window.print = () => { window.printed = true; }")
     page.goto(f"{served}/transactions/")
-    _tab_to(page, "[name=username]")
+    _tab_to(page, "[name=login]")
     page.keyboard.type("alice@acme.test")
     _tab_to(page, "[name=password]")
     page.keyboard.type(PASSWORD)
@@ -150,7 +150,7 @@ def test_signs_in_filters_opens_a_receipt_and_prints_by_keyboard_alone(
 
 def _sign_in(page: Any, served: str) -> None:
     page.goto(f"{served}/transactions/")
-    page.fill("[name=username]", "alice@acme.test")
+    page.fill("[name=login]", "alice@acme.test")
     page.fill("[name=password]", PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url(f"{served}/transactions/")

@@ -15,7 +15,7 @@ from merchants.sync import run_sync
 from providers.nearpay.sandbox import DEMO_KEY, OTHER_KEY
 from settlements.models import Reconciliation
 from terminals.models import Terminal, TerminalUser
-from tests.conftest import NOON, QUICK, Played
+from tests.conftest import NOON, QUICK, Played, confirm
 from transactions.models import Transaction
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ def browser(alice: Membership) -> Client:
 def signed_in(member: Membership) -> Client:
     client = Client()
     client.force_login(member.user)
-    return client
+    return confirm(client, member.user)
 
 
 def headings(answer: Any) -> list[str]:

@@ -16,7 +16,7 @@ from merchants.models import AuditEntry, Membership, ProviderAccount
 from merchants.sync import run_sync
 from providers.nearpay.sandbox import OTHER_KEY
 from terminals.models import TerminalUser
-from tests.conftest import NOON, QUICK, Played
+from tests.conftest import NOON, QUICK, Played, confirm
 from tests.test_access import addresses
 from transactions.models import Transaction
 
@@ -28,7 +28,7 @@ WITHOUT = {
     "theme": "likewise",
     "merchants:hook": "a provider's word that something changed; what is read then is a run's",
 }
-PASSWORD = "a long enough one 7"
+PASSWORD, OTHER_PASSWORD = "a long enough one 7", "another long one 8"
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def browser(alice: Membership) -> Client:
     alice.user.save()
     client = Client()
     client.force_login(alice.user)
-    return client
+    return confirm(client, alice.user)
 
 
 def changes(
@@ -65,12 +65,28 @@ def changes(
     uid, token = one_time_link(alice.user)
     base = nearpay.server.url("nearpay")
     return {
-        "sign-in": (
-            reverse("sign-in"),
-            {"username": alice.user.email, "password": PASSWORD},
+        "account_login": (
+            reverse("account_login"),
+            {"login": alice.user.email, "password": PASSWORD},
             "person.signed_in",
         ),
-        "sign-out": (reverse("sign-out"), {}, "person.signed_out"),
+        "account_logout": (reverse("account_logout"), {}, "person.signed_out"),
+        "sign-out-everywhere": (
+            reverse("sign-out-everywhere"), {}, "person.signed_out_everywhere",
+        ),
+        "account_reauthenticate": (
+            reverse("account_reauthenticate"), {"password": PASSWORD}, "person.confirmed",
+        ),
+        "account_change_password": (
+            reverse("account_change_password"),
+            {"oldpassword": PASSWORD, "password1": OTHER_PASSWORD, "password2": OTHER_PASSWORD},
+            "person.set_password",
+        ),
+        "account_reset_password": (
+            reverse("account_reset_password"),
+            {"email": alice.user.email},
+            "person.asked_for_link",
+        ),
         "set-password": (
             reverse("set-password", args=[uid, token]),
             {"new_password1": "another long one 8", "new_password2": "another long one 8"},
@@ -129,7 +145,9 @@ class TestChanges:
     @pytest.mark.parametrize(
         "name",
         [
-            "sign-in", "sign-out", "set-password", "merchants:choose-member",
+            "account_login", "account_logout", "sign-out-everywhere", "account_reauthenticate",
+            "account_change_password", "account_reset_password", "set-password",
+            "merchants:choose-member",
             "merchants:choose-branch", "merchants:save-view", "merchants:remove-view",
             "merchants:connect", "merchants:edit-account", "merchants:sync-now",
             "merchants:pause", "merchants:resume", "merchants:remove-account",
@@ -140,7 +158,7 @@ class TestChanges:
         self, account: Any, alice: Membership, nearpay: Played, browser: Client, name: str
     ) -> None:
         path, form, action = changes(account, alice, nearpay)[name]
-        if name in ("sign-in", "set-password"):
+        if name in ("account_login", "account_reset_password", "set-password"):
             browser = Client()
         if name == "set-password":
             path = browser.get(path)["Location"]
@@ -151,14 +169,16 @@ class TestChanges:
         assert answer.status_code in (204, 302), answer.content.decode()
         (entry,) = AuditEntry.objects.order_by("-pk")[: AuditEntry.objects.count() - before]
         assert entry.action == action
-        assert (entry.merchant_id, entry.actor_id) == (alice.merchant_id, alice.user_id)
+        assert entry.merchant_id == alice.merchant_id
+        if name != "account_reset_password":  # Nobody is signed in there.
+            assert entry.actor_id == alice.user_id
         assert (entry.door, entry.address) == ("PAGE", "192.0.2.9")
 
     def test_every_changing_address_of_the_resolver_is_tried(
         self, account: Any, alice: Membership, nearpay: Played
     ) -> None:
         tried = set(changes(account, alice, nearpay))
-        assert changing() - READING == tried | set(WITHOUT)
+        assert changing() - READING - READ_FACTORS == tried | set(WITHOUT) | SECOND_FACTORS
 
     def test_what_changes_nothing_leaves_nothing(
         self, account: ProviderAccount, browser: Client
@@ -185,8 +205,8 @@ class TestChanges:
         self, alice: Membership
     ) -> None:
         client = Client()
-        client.post("/sign-in/", {"username": alice.user.email, "password": "wrong"})
-        client.post("/sign-in/", {"username": "nobody@acme.test", "password": "wrong"})
+        client.post("/sign-in/", {"login": alice.user.email, "password": "wrong"})
+        client.post("/sign-in/", {"login": "nobody@acme.test", "password": "wrong"})
         known, unknown = AuditEntry.objects.filter(action="person.refused").order_by("pk")
         assert (known.subject_id, known.merchant_id) == (alice.user_id, alice.merchant_id)
         assert values_of([known])[known.pk]["email"] == alice.user.email
@@ -194,12 +214,24 @@ class TestChanges:
         assert "nobody" not in str(unknown.facts)
 
 
+# Tried with real codes and a real passkey in tests/test_signing.py and tests/test_browser.py.
+SECOND_FACTORS = {
+    "account_reset_password_from_key", "account_signup", "mfa_authenticate", "mfa_reauthenticate",
+    "mfa_activate_totp", "mfa_deactivate_totp", "mfa_generate_recovery_codes",
+    "mfa_add_webauthn", "mfa_reauthenticate_webauthn", "mfa_remove_webauthn",
+    "mfa_edit_webauthn", "mfa_login_webauthn",
+}  # fmt: skip
 # Addresses whose OPTIONS cannot tell, as they ask who is there first; each is only read.
 READING = {
     "home", "search", "notices", "merchants:branches", "merchants:branch", "merchants:accounts",
     "merchants:account", "merchants:progress", "merchants:trail", "terminals:list",
     "terminals:detail", "terminals:people", "terminals:person", "transactions:list",
     "transactions:detail", "transactions:slip", "settlements:list", "settlements:detail",
+}  # fmt: skip
+
+
+READ_FACTORS = {
+    "mfa_index", "mfa_view_recovery_codes", "mfa_download_recovery_codes", "mfa_list_webauthn",
 }  # fmt: skip
 
 
@@ -214,7 +246,7 @@ def test_what_is_only_read_takes_no_post(account: ProviderAccount, browser: Clie
 class TestViews:
     def actions(self) -> list[str]:
         found = AuditEntry.objects.order_by("pk").values_list("action", flat=True)
-        return [each for each in found if each != "account.connected"]
+        return [each for each in found if each not in ("account.connected", "person.signed_in")]
 
     def test_of_receipts_and_unmasked_people_are_recorded(
         self, account: ProviderAccount, browser: Client, alice: Membership, token: Any
@@ -299,7 +331,10 @@ class TestPage:
         mallory.save()
         client = Client()
         client.force_login(mallory.user)
-        assert client.get("/trail/").context["page"].rows == []
+        rows = client.get("/trail/").context["page"].rows
+        assert [(each.action, each.actor_id) for each in rows] == [
+            ("person.signed_in", mallory.user_id)
+        ]
 
     def test_asks_a_constant_number_of_queries(
         self, account: ProviderAccount, browser: Client, django_assert_max_num_queries: Any
@@ -317,7 +352,7 @@ class TestCommands:
         browser.post(reverse("merchants:pause", args=[account.pk]))
         seal_entries()
         call_command("verify-trail", merchant="acme")
-        assert "whole to place 2" in capsys.readouterr().out
+        assert "whole to place 3" in capsys.readouterr().out
         with pytest.raises(CommandError, match="no merchant"):
             call_command("verify-trail", merchant="nobody")
 
@@ -332,6 +367,6 @@ def test_entries_of_the_last_minute_wait_for_their_seal(
     from merchants.tasks import seal_trail
 
     browser.post(reverse("merchants:pause", args=[account.pk]))
-    assert seal_trail() == 2
+    assert seal_trail() == 3
     assert seal_trail() == 0
     assert timezone.now() - AuditEntry.objects.order_by("-pk")[0].at < timedelta(minutes=1)

@@ -37,6 +37,8 @@ class User(AbstractBaseUser):
     name = models.CharField(_("name"), max_length=200, blank=True)
     is_active = models.BooleanField(default=True)
     joined_at = models.DateTimeField(default=timezone.now)
+    # How often every session of theirs was ended at once.
+    sessions_ended = models.PositiveIntegerField(default=0)
 
     objects: ClassVar[Users] = Users()
     USERNAME_FIELD = "email"
@@ -49,6 +51,10 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def get_session_auth_hash(self) -> str:
+        """What a session must have been begun with: the password, and no end of all since."""
+        return f"{super().get_session_auth_hash()}:{self.sessions_ended}"
 
     @property
     def initials(self) -> str:
@@ -169,6 +175,11 @@ class Membership(models.Model):
                 now_("This needs the right “%(right)s”. Those who have it: %(roles)s.")
                 % {"right": wanted.label, "roles": holders_of(wanted)}
             )
+
+    @property
+    def needs_factor(self) -> bool:
+        """Whether a password alone is not enough for what this person may see and do."""
+        return bool(self.rights - {Right.LOOK_UP})
 
     @property
     def may_see_accounts(self) -> bool:

@@ -23,6 +23,7 @@ from merchants.models import Gap, ProviderAccount, Right, SyncRun
 from merchants.queries import member_of, member_with
 from merchants.sync.resources import resources
 from portal import htmx
+from portal.confirm import ask_again, is_confirmed
 from portal.lists import Listing, show
 from providers.base.errors import ProviderFailure
 from providers.base.registry import providers, words
@@ -105,6 +106,8 @@ def connect(request: HttpRequest, provider: str) -> HttpResponse:
     member = member_with(request, Right.ACCOUNTS)
     if provider not in providers():
         raise Http404
+    if not is_confirmed(request):
+        return ask_again(request)
     form = ConnectAccount(request.POST or None, provider=provider)
     context: dict[str, Any] = {"form": form, "title": providers()[provider].title}
     if form.is_valid():
@@ -136,6 +139,8 @@ def edit_account(request: HttpRequest, found: ProviderAccount) -> HttpResponse:
     """Another name, or new credentials; a secret that is left empty stays."""
     if found.state == ProviderAccount.State.REMOVED:
         raise Http404
+    if not is_confirmed(request):
+        return ask_again(request)
     form = ConnectAccount(
         request.POST or None, provider=found.provider, account=found, initial={"name": found.name}
     )
@@ -188,6 +193,8 @@ def resume(request: HttpRequest, found: ProviderAccount) -> HttpResponse:
 @htmx.object_view(own_account, "GET", "HEAD", "POST")
 def remove_account(request: HttpRequest, found: ProviderAccount) -> HttpResponse:
     """Ask first, and say what stays; then forget the credentials."""
+    if not is_confirmed(request):
+        return ask_again(request)
     if request.method == "POST":
         actions.remove_account(account=found)
         return redirect("merchants:accounts")

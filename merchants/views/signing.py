@@ -1,54 +1,42 @@
-"""Signing in and out, and setting a password by a one-time link."""
+"""One's own sign-in: setting a password by a one-time link, and signing out everywhere."""
 
 from typing import Any
 
+from allauth.account import views as account
 from django.contrib.auth import views as auth
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse_lazy
+from django.views.decorators.http import require_POST
 
-from merchants.actions.trail import Personal, record
-from merchants.forms import SignIn
-from merchants.models import User
-from merchants.queries import memberships_of
-
-
-def _of(user: User | None) -> int | None:
-    """The merchant for whose chain something about a person is: the first of theirs."""
-    first = memberships_of(user).first() if user is not None else None
-    return first.merchant_id if first else None
-
-
-class SignInPage(auth.LoginView):
-    template_name = "merchants/sign_in.html"
-    authentication_form = SignIn
-    redirect_authenticated_user = True
-
-    def form_valid(self, form: Any) -> HttpResponse:
-        answer = super().form_valid(form)
-        user = form.get_user()
-        record("person.signed_in", subject=user, merchant=_of(user), actor=user)
-        return answer
-
-    def form_invalid(self, form: Any) -> HttpResponse:
-        typed = str(form.data.get("username", ""))[:254].strip().lower()
-        user = User.objects.filter(email=typed).first()
-        facts = {"email": Personal(typed, "user", user.pk)} if user else {"known": False}
-        record("person.refused", subject=user, merchant=_of(user), facts=facts)
-        return super().form_invalid(form)
-
-
-class SignOutPage(auth.LogoutView):
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if request.user.is_authenticated:
-            record("person.signed_out", subject=request.user)
-        return super().post(request, *args, **kwargs)
+from merchants.actions import signing
 
 
 class SetPasswordPage(auth.PasswordResetConfirmView):
+    """Where a one-time link leads. Signing in is asked afterwards, with every factor."""
+
     template_name = "merchants/set_password.html"
-    post_reset_login = True
-    success_url = "/"
+    success_url = reverse_lazy("account_login")
 
     def form_valid(self, form: Any) -> HttpResponse:
         answer = super().form_valid(form)
-        record("person.set_password", subject=form.user, merchant=_of(form.user), actor=form.user)
+        signing.note("person.set_password", form.user)
         return answer
+
+
+class ForgottenPage(account.PasswordResetView):  # type: ignore[misc]
+    """Asks for a link by mail; the answer is the same whether somebody has the e-mail."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)
+        signing.asked_for_link(form.cleaned_data["email"])
+        return answer
+
+
+@login_required
+@require_POST
+def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
+    """End every session of one's own, this one too."""
+    signing.sign_out_everywhere(user=request.user)  # type: ignore[arg-type]
+    return redirect("account_login")

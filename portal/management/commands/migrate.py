@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.commands import migrate
 from django.db import connections
 from psycopg import sql
@@ -30,6 +31,7 @@ class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         self._grant()
         super().handle(*args, **options)
+        call_command("createcachetable", database=OWNER, verbosity=0)
         self._grant()
 
     def _grant(self) -> None:

@@ -1,0 +1,88 @@
+"""What signing in leaves in the trail, and ending every session of a person."""
+
+from typing import Any
+
+from django.db.models import F
+from django.http import HttpRequest
+
+from merchants.actions.trail import Personal, record
+from merchants.models import User
+from merchants.queries import memberships_of
+
+
+def merchant_of(user: User | None) -> int | None:
+    """In whose chain something about a person stands: the first merchant's of theirs."""
+    first = memberships_of(user).first() if user is not None else None
+    return first.merchant_id if first else None
+
+
+def note(action: str, user: User, **facts: Any) -> None:
+    """Record what a person did to their own sign-in."""
+    record(action, subject=user, merchant=merchant_of(user), actor=user, facts=facts)
+
+
+def _about(email: str) -> tuple[User | None, dict[str, Any]]:
+    """Of an e-mail that nobody has, nothing is kept."""
+    typed = email[:254].strip().lower()
+    user = User.objects.filter(email=typed).first()
+    return user, {"email": Personal(typed, "user", user.pk)} if user else {"known": False}
+
+
+def refused(email: str) -> None:
+    user, facts = _about(email)
+    record("person.refused", subject=user, merchant=merchant_of(user), facts=facts)
+
+
+def asked_for_link(email: str) -> None:
+    user, facts = _about(email)
+    record("person.asked_for_link", subject=user, merchant=merchant_of(user), facts=facts)
+
+
+def locked_out(email: str) -> None:
+    user, facts = _about(email)
+    record("person.locked_out", subject=user, merchant=merchant_of(user), facts=facts)
+
+
+def sign_out_everywhere(*, user: User) -> None:
+    """End every session of a person at once, the present one too."""
+    User.objects.filter(pk=user.pk).update(sessions_ended=F("sessions_ended") + 1)
+    note("person.signed_out_everywhere", user)
+
+
+# What Django and the sign-in library tell.
+
+
+def on_signed_in(request: HttpRequest, user: User, **_: object) -> None:
+    note("person.signed_in", user)
+
+
+def on_signed_out(request: HttpRequest, user: User | None, **_: object) -> None:
+    if user is not None:
+        note("person.signed_out", user)
+
+
+def on_refused(credentials: dict[str, Any], **_: object) -> None:
+    refused(str(credentials.get("email", "")))
+
+
+def on_password(request: HttpRequest, user: User, **_: object) -> None:
+    note("person.set_password", user)
+
+
+def on_factor_added(user: User, authenticator: Any, **_: object) -> None:
+    if authenticator.type != "recovery_codes":
+        note("person.factor_added", user, kind=authenticator.type)
+
+
+def on_factor_removed(user: User, authenticator: Any, **_: object) -> None:
+    if authenticator.type != "recovery_codes":
+        note("person.factor_removed", user, kind=authenticator.type)
+
+
+def on_codes_made(user: User, **_: object) -> None:
+    note("person.codes_made", user)
+
+
+def on_confirmed(user: User, method: str, **extra: object) -> None:
+    if extra.get("reauthenticated"):
+        note("person.confirmed", user, method=method)
