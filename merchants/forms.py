@@ -1,8 +1,11 @@
-"""What people type to connect accounts."""
+"""What people type to connect accounts, and to change a team."""
 
-from typing import Any
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, cast
 
 from django import forms
+from django.contrib.auth.password_validation import validate_password
+from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -12,7 +15,9 @@ from merchants.actions.accounts import (
     described,
     secret_fields,
 )
-from merchants.models import ProviderAccount
+from merchants.actions.team import Place
+from merchants.models import Branch, Membership, ProviderAccount, Right, Role, User
+from merchants.queries import branches_for, roles_for
 from providers.base.registry import providers, words
 
 DEMO_PASSWORD = "portal-demo-2026"  # noqa: S105 (published, and refused unless the demo is on)
@@ -85,3 +90,96 @@ class ConnectAccount(forms.Form):
             except InvalidCredentials as problem:
                 self.add_error(problem.field or None, str(problem))
         return cleaned
+
+
+class PlaceForm(forms.Form):
+    """What somebody is to be. Given a member, it is about them; else about whom to invite."""
+
+    email = forms.EmailField(label=_("E-mail"), widget=forms.EmailInput(attrs={"dir": "ltr"}))
+    role = forms.ChoiceField(label=_("Role"))
+    every_branch = forms.BooleanField(label=_("All branches"), required=False, initial=True)
+    branches = forms.ModelMultipleChoiceField(
+        Branch.objects.none(), label=_("Only these branches"), required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )  # fmt: skip
+    until = forms.DateField(
+        label=_("Ends by itself after"), required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=_("For an external bookkeeper, for example. Empty: it does not end."),
+    )  # fmt: skip
+
+    def __init__(
+        self, *args: Any, by: Membership, of: Membership | None = None, **kwargs: Any
+    ) -> None:
+        if of is not None:
+            kwargs["initial"] = {
+                "role": f"own:{of.custom_role_id}" if of.custom_role_id else of.role,
+                "every_branch": of.every_branch,
+                "branches": of.branches.all(),
+                "until": of.expires_at and (of.expires_at - timedelta(seconds=1)).date(),
+            }
+        super().__init__(*args, **kwargs)
+        self.own = {f"own:{role.pk}": role for role in roles_for(by)}
+        usual = [(str(role.value), role.label) for role in Role if role != Role.CUSTOM]
+        choices = [*usual, *((key, role.name) for key, role in self.own.items())]
+        cast(forms.ChoiceField, self.fields["role"]).choices = choices
+        branches = cast("forms.ModelMultipleChoiceField[Branch]", self.fields["branches"])
+        branches.queryset = branches_for(by).order_by("name", "pk")
+        if of is not None:
+            del self.fields["email"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not cleaned.get("every_branch") and not cleaned.get("branches"):
+            self.add_error("branches", _("Choose at least one branch, or all of them."))
+        until = cleaned.get("until")
+        if until is not None and until < timezone.now().date():
+            self.add_error("until", _("This day is over."))
+        return cleaned
+
+    @property
+    def place(self) -> Place:
+        """What was chosen. A day counts to its end."""
+        chosen = self.cleaned_data
+        role = self.own.get(chosen["role"])
+        until = chosen["until"]
+        return Place(
+            role=Role.CUSTOM if role else chosen["role"],
+            custom_role=role,
+            branches=None if chosen["every_branch"] else list(chosen["branches"]),
+            expires_at=until and datetime.combine(until + timedelta(days=1), time(), UTC),
+        )
+
+
+class RoleForm(forms.Form):
+    """A role's name and its rights."""
+
+    name = forms.CharField(label=_("Name"), max_length=60)
+    rights = forms.MultipleChoiceField(
+        label=_("What it may do"), choices=Right, widget=forms.CheckboxSelectMultiple,
+    )  # fmt: skip
+
+
+class JoinForm(forms.Form):
+    """What somebody new says of themselves."""
+
+    name = forms.CharField(label=_("Your name"), max_length=200)
+    password = forms.CharField(
+        label=_("Password"),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "dir": "ltr"}),
+        help_text=_("At least 12 signs, and none that others use too."),
+    )
+
+    def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
+        self.email = email
+        super().__init__(*args, **kwargs)
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        validate_password(password, User(email=self.email))
+        return password
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """What the action takes."""
+        return {key: self.cleaned_data[key] for key in ("name", "password")}

@@ -17,7 +17,9 @@ from merchants.models import (
     Bookmark,
     Branch,
     BranchIdentity,
+    CustomRole,
     Gap,
+    Invitation,
     Membership,
     ProviderAccount,
     Right,
@@ -107,6 +109,18 @@ def team_of(member: Membership) -> QuerySet[Membership]:
     """Everybody who works or has worked for a merchant."""
     own = Membership.objects.filter(merchant=member.merchant_id)
     return own.select_related("user", "custom_role").order_by("user__name", "pk")
+
+
+def roles_for(member: Membership) -> QuerySet[CustomRole]:
+    """The merchant's own roles."""
+    return CustomRole.objects.filter(merchant=member.merchant_id).order_by("name", "pk")
+
+
+def invitations_for(member: Membership) -> QuerySet[Invitation]:
+    """The places that are offered, for who may offer them."""
+    own = Invitation.objects.filter(merchant=member.merchant_id)
+    found = own.select_related("custom_role", "invited_by").order_by("-created_at", "-pk")
+    return found if member.may(Right.TEAM) else found.none()
 
 
 def trail_for(member: Membership) -> QuerySet[AuditEntry]:

@@ -3,7 +3,7 @@
 from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from merchants.views import accounts, branches, chosen, hooks, signing, trail
+from merchants.views import accounts, branches, chosen, hooks, signing, team, trail
 
 account_urls = [
     path("", accounts.accounts, name="accounts"),
@@ -26,6 +26,15 @@ own: list[URLPattern | URLResolver] = [
     path("views/", chosen.save_view, name="save-view"),
     path("views/<int:pk>/remove/", chosen.remove_view, name="remove-view"),
     path("trail/", trail.list_, name="trail"),
+    path("team/", team.team, name="team"),
+    path("team/invite/", team.invite, name="invite"),
+    path("team/leave/", team.leave, name="leave"),
+    path("team/<int:pk>/", team.change_member, name="change-member"),
+    path("team/<int:pk>/end/", team.end_member, name="end-member"),
+    path("team/invitations/<int:pk>/withdraw/", team.withdraw, name="withdraw-invitation"),
+    path("team/roles/new/", team.new_role, name="new-role"),
+    path("team/roles/<int:pk>/", team.change_role, name="change-role"),
+    path("join/<str:secret>/", team.join, name="join"),
     path("hooks/<int:pk>/<str:secret>/", hooks.hook, name="hook"),
 ]
 urlpatterns = [
@@ -36,6 +45,7 @@ urlpatterns = [
     path("join/", account.signup, name="account_signup"),
     path("closed/", account.account_inactive, name="account_inactive"),
     path("password/", account.password_change, name="account_change_password"),
+    path("password/set/", account.password_set, name="account_set_password"),
     path("password/forgotten/", signing.ForgottenPage.as_view(), name="account_reset_password"),
     path(
         "password/forgotten/sent/", account.password_reset_done, name="account_reset_password_done"

@@ -47,6 +47,7 @@ NAVIGATION: list[tuple[Any, list[tuple[str, Any, str, str | None]]]] = [
         _("Set-up"),
         [
             ("merchants:accounts", _("Accounts & sync"), "plug", "ACCOUNTS"),
+            ("merchants:team", _("Team"), "team", "TEAM"),
             ("merchants:trail", _("Trail"), "trail", "TRAIL"),
         ],
     ),
@@ -106,6 +107,10 @@ UNDER = {
     "merchants:connect": "merchants:accounts",
     "merchants:edit-account": "merchants:accounts",
     "merchants:remove-account": "merchants:accounts",
+    "merchants:invite": "merchants:team",
+    "merchants:change-member": "merchants:team",
+    "merchants:new-role": "merchants:team",
+    "merchants:change-role": "merchants:team",
 }
 
 

@@ -105,7 +105,10 @@ def merchant(db: None) -> Merchant:
 @pytest.fixture
 def alice(merchant: Merchant) -> Membership:
     """Works for the merchant and may do everything."""
-    return add_person(email="alice@acme.test", merchant=merchant, role="OWNER", name="Alice")
+    member = add_person(email="alice@acme.test", merchant=merchant, role="OWNER", name="Alice")
+    member.user.set_password("alice has one of 24 signs")
+    member.user.save()
+    return member
 
 
 @pytest.fixture

@@ -17,9 +17,11 @@ from django.utils import timezone
 
 from merchants.actions.accounts import webhook_secret
 from merchants.actions.people import add_person
+from merchants.actions.team import Place, invite
 from merchants.models import (
     CustomRole,
     Gap,
+    Invitation,
     Membership,
     ProviderAccount,
     Right,
@@ -53,6 +55,7 @@ PUBLIC = {
     "language": "sets a cookie of one's own",
     "theme": "likewise",
     "alive": "says that the process answers, and nothing of anybody's rows",
+    "merchants:join": "an invitation's link, whose secret is the right to it, tried with the team",
     "merchants:hook": "a provider calls it; the address is the secret, tried below",
     "api-schema": "describes the API, holds no rows",
     "api-docs": "likewise",
@@ -61,20 +64,25 @@ PUBLIC = {
 OBJECTS = {
     "merchants:branch", "merchants:account", "merchants:progress", "merchants:edit-account",
     "merchants:sync-now", "merchants:pause", "merchants:resume", "merchants:remove-account",
-    "merchants:remove-view", "merchants:close-gap", "terminals:detail", "terminals:person",
+    "merchants:remove-view", "merchants:close-gap", "merchants:change-member",
+    "merchants:end-member", "merchants:withdraw-invitation", "merchants:change-role",
+    "terminals:detail", "terminals:person",
     "transactions:detail", "transactions:slip", "settlements:detail",
     "api-accounts-detail", "api-sync-runs-detail", "api-branches-detail", "api-terminals-detail",
     "api-terminal-users-detail", "api-transactions-detail", "api-transactions-receipt",
     "api-sessions-detail", "api-reconciliations-detail",
 }  # fmt: skip
 # These change something of one's own, and are no page.
-FORMS = {"merchants:choose-member", "merchants:choose-branch", "merchants:save-view"}
+FORMS = {
+    "merchants:choose-member", "merchants:choose-branch", "merchants:save-view", "merchants:leave",
+}  # fmt: skip
 # Everybody's, narrowed to what is theirs.
 COLLECTIONS = {
     "home", "search", "notices", "merchants:choose-branch", "merchants:save-view",
     "terminals:people", "merchants:branches", "merchants:accounts", "merchants:choose-member",
     "merchants:connect", "terminals:list", "transactions:list", "settlements:list",
-    "merchants:trail",
+    "merchants:trail", "merchants:team", "merchants:invite", "merchants:new-role",
+    "merchants:leave",
     "api-accounts-list", "api-sync-runs-list", "api-branches-list", "api-terminals-list",
     "api-terminal-users-list", "api-transactions-list", "api-sessions-list",
     "api-reconciliations-list",
@@ -83,7 +91,8 @@ COLLECTIONS = {
 
 # One's own sign-in: of whoever is signed in, and of nobody else.
 OWN_SIGN_IN = {
-    "account_reauthenticate", "account_change_password", "sign-out-everywhere", "mfa_index",
+    "account_reauthenticate", "account_change_password", "account_set_password",
+    "sign-out-everywhere", "mfa_index",
     "mfa_reauthenticate", "mfa_activate_totp", "mfa_deactivate_totp", "mfa_view_recovery_codes",
     "mfa_generate_recovery_codes", "mfa_download_recovery_codes", "mfa_list_webauthn",
     "mfa_add_webauthn", "mfa_reauthenticate_webauthn", "mfa_remove_webauthn", "mfa_edit_webauthn",
@@ -125,6 +134,10 @@ def worlds(play: Any, alice: Membership, mallory: Membership) -> dict[str, Any]:
     SavedView.objects.create(
         merchant=alice.merchant, author=alice.user, list="transactions", name="Mine"
     )
+    CustomRole.objects.create(merchant=alice.merchant, name="Till", rights=["LOOK_UP"])
+    place = Place("SUPPORT")
+    invite(by=alice, email="new@acme.test", place=place, at=timezone.now())
+    add_person(email="carol@acme.test", merchant=alice.merchant, role="SUPPORT")
     return {"own": own, "other": other, "alice": alice, "mallory": mallory}
 
 
@@ -144,6 +157,12 @@ def own_url(name: str, account: ProviderAccount) -> str:
         pk = account.pk
     elif name == "merchants:remove-view":
         pk = account.merchant.saved_views.order_by("pk")[0].pk
+    elif name in ("merchants:change-member", "merchants:end-member"):
+        pk = account.merchant.memberships.order_by("-pk")[0].pk
+    elif name == "merchants:withdraw-invitation":
+        pk = account.merchant.invitations.order_by("pk")[0].pk
+    elif name == "merchants:change-role":
+        pk = account.merchant.custom_roles.order_by("pk")[0].pk
     elif name == "merchants:close-gap":
         pk = account.gaps.order_by("pk")[0].pk
     elif name == "terminals:person":
@@ -168,7 +187,9 @@ def state() -> dict[str, Any]:
         "runs": SyncRun.objects.count(),
         "views": SavedView.objects.count(),
         "gaps": list(Gap.objects.order_by("pk").values_list("pk", "asked_at")),
-        "members": list(Membership.objects.order_by("pk").values_list("pk", "role")),
+        "members": list(Membership.objects.order_by("pk").values_list("pk", "role", "ended_at")),
+        "invitations": Invitation.objects.count(),
+        "roles": list(CustomRole.objects.order_by("pk").values_list("name", "rights")),
     }
 
 
@@ -292,7 +313,8 @@ class TestOutsider:
 def _only_post(name: str) -> bool:
     return name in (
         "merchants:sync-now", "merchants:pause", "merchants:resume", "merchants:remove-view",
-        "merchants:close-gap",
+        "merchants:close-gap", "merchants:end-member", "merchants:withdraw-invitation",
+        "merchants:leave",
     )  # fmt: skip
 
 
@@ -342,6 +364,13 @@ RIGHTS = {
             "api-sync-runs-detail",
         ),
         Right.ACCOUNTS,
+    ),
+    **dict.fromkeys(
+        (
+            "merchants:team", "merchants:invite", "merchants:new-role", "merchants:change-member",
+            "merchants:end-member", "merchants:withdraw-invitation", "merchants:change-role",
+        ),
+        Right.TEAM,
     ),
     "merchants:trail": Right.TRAIL,
 }  # fmt: skip

@@ -64,6 +64,15 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "connect": "/accounts/connect/nearpay/",
         "edit": f"/accounts/{account.pk}/edit/",
         "remove": f"/accounts/{account.pk}/remove/",
+        "team": "/team/",
+        "invite": "/team/invite/",
+        "member": f"/team/{account.merchant.memberships.order_by('pk')[0].pk}/",
+        "role": "/team/roles/new/",
+        "trail": "/trail/",
+        "own": "/second-factor/",
+        "app": "/second-factor/totp/activate/",
+        "passkey": "/second-factor/webauthn/add/",
+        "password": "/password/",
     }
 
 

@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from merchants.actions.people import add_person, one_time_link
+from merchants.actions.team import Place, invite
 from merchants.actions.trail import seal_entries, values_of
-from merchants.models import AuditEntry, Membership, ProviderAccount
+from merchants.models import AuditEntry, CustomRole, Membership, ProviderAccount, User
 from merchants.sync import run_sync
 from providers.nearpay.sandbox import OTHER_KEY
 from terminals.models import TerminalUser
@@ -63,6 +64,11 @@ def changes(
     branch = account.branches.order_by("pk")[0].branch_id
     view = alice.merchant.saved_views.create(author=alice.user, list="people", name="Old")
     uid, token = one_time_link(alice.user)
+    place = Place("SUPPORT")
+    offered, secret = invite(by=alice, email="dan@acme.test", place=place, at=timezone.now())
+    carol = add_person(email="carol@acme.test", merchant=alice.merchant, role="SUPPORT")
+    add_person(email="olga@acme.test", merchant=alice.merchant, role="OWNER")
+    role = CustomRole.objects.create(merchant=alice.merchant, name="Old", rights=["LOOK_UP"])
     base = nearpay.server.url("nearpay")
     return {
         "account_login": (
@@ -120,6 +126,36 @@ def changes(
         "merchants:remove-account": (
             reverse("merchants:remove-account", args=own), {}, "account.removed",
         ),
+        "merchants:invite": (
+            reverse("merchants:invite"),
+            {"email": "new@acme.test", "role": "SUPPORT", "every_branch": "on"},
+            "team.invited",
+        ),
+        "merchants:withdraw-invitation": (
+            reverse("merchants:withdraw-invitation", args=[offered.pk]), {}, "team.withdrawn",
+        ),
+        "merchants:change-member": (
+            reverse("merchants:change-member", args=[carol.pk]),
+            {"role": "ACCOUNTANT", "every_branch": "on"},
+            "team.changed",
+        ),
+        "merchants:end-member": (
+            reverse("merchants:end-member", args=[carol.pk]), {}, "team.ended",
+        ),
+        "merchants:leave": (reverse("merchants:leave"), {}, "team.left"),
+        "merchants:new-role": (
+            reverse("merchants:new-role"), {"name": "Till", "rights": ["LOOK_UP"]}, "role.made",
+        ),
+        "merchants:change-role": (
+            reverse("merchants:change-role", args=[role.pk]),
+            {"name": "Desk", "rights": ["LOOK_UP", "FIGURES"]},
+            "role.changed",
+        ),
+        "merchants:join": (
+            reverse("merchants:join", args=[secret]),
+            {"name": "Dan", "password": "yet another one 9"},
+            "team.joined",
+        ),
         "merchants:close-gap": (
             reverse("merchants:close-gap", args=[account.gaps.get().pk]), {}, "gap.asked",
         ),
@@ -151,14 +187,16 @@ class TestChanges:
             "merchants:choose-branch", "merchants:save-view", "merchants:remove-view",
             "merchants:connect", "merchants:edit-account", "merchants:sync-now",
             "merchants:pause", "merchants:resume", "merchants:remove-account",
-            "merchants:close-gap",
+            "merchants:close-gap", "merchants:invite", "merchants:withdraw-invitation",
+            "merchants:change-member", "merchants:end-member", "merchants:leave",
+            "merchants:new-role", "merchants:change-role", "merchants:join",
         ],
     )  # fmt: skip
     def test_each_writes_exactly_one_entry(
         self, account: Any, alice: Membership, nearpay: Played, browser: Client, name: str
     ) -> None:
         path, form, action = changes(account, alice, nearpay)[name]
-        if name in ("account_login", "account_reset_password", "set-password"):
+        if name in ("account_login", "account_reset_password", "set-password", "merchants:join"):
             browser = Client()
         if name == "set-password":
             path = browser.get(path)["Location"]
@@ -170,7 +208,9 @@ class TestChanges:
         (entry,) = AuditEntry.objects.order_by("-pk")[: AuditEntry.objects.count() - before]
         assert entry.action == action
         assert entry.merchant_id == alice.merchant_id
-        if name != "account_reset_password":  # Nobody is signed in there.
+        if name == "merchants:join":
+            assert entry.actor == User.objects.get(email="dan@acme.test")
+        elif name != "account_reset_password":  # Nobody is signed in there.
             assert entry.actor_id == alice.user_id
         assert (entry.door, entry.address) == ("PAGE", "192.0.2.9")
 
@@ -216,7 +256,7 @@ class TestChanges:
 
 # Tried with real codes and a real passkey in tests/test_signing.py and tests/test_browser.py.
 SECOND_FACTORS = {
-    "account_reset_password_from_key", "account_signup", "mfa_authenticate", "mfa_reauthenticate",
+    "account_reset_password_from_key", "account_set_password", "account_signup", "mfa_authenticate", "mfa_reauthenticate",
     "mfa_activate_totp", "mfa_deactivate_totp", "mfa_generate_recovery_codes",
     "mfa_add_webauthn", "mfa_reauthenticate_webauthn", "mfa_remove_webauthn",
     "mfa_edit_webauthn", "mfa_login_webauthn",
@@ -224,7 +264,8 @@ SECOND_FACTORS = {
 # Addresses whose OPTIONS cannot tell, as they ask who is there first; each is only read.
 READING = {
     "home", "search", "notices", "merchants:branches", "merchants:branch", "merchants:accounts",
-    "merchants:account", "merchants:progress", "merchants:trail", "terminals:list",
+    "merchants:account", "merchants:progress", "merchants:trail", "merchants:team",
+    "terminals:list",
     "terminals:detail", "terminals:people", "terminals:person", "transactions:list",
     "transactions:detail", "transactions:slip", "settlements:list", "settlements:detail",
 }  # fmt: skip

@@ -191,6 +191,44 @@ class Membership(models.Model):
         return self.may(Right.PERSONAL)
 
 
+class Invitation(models.Model):
+    """A place at a merchant that somebody may take, by the link that went to their mail."""
+
+    merchant = models.ForeignKey(Merchant, models.CASCADE, related_name="invitations")
+    email = models.EmailField(_("e-mail"))
+    role = models.CharField(max_length=12, choices=Role)
+    custom_role = models.ForeignKey(CustomRole, models.PROTECT, null=True, related_name="+")
+    every_branch = models.BooleanField(default=True)
+    branches = models.ManyToManyField(Branch, blank=True)
+    # When the membership will end by itself.
+    expires_at = models.DateTimeField(null=True)
+    invited_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    # Only the link's hash is kept.
+    digest = models.BinaryField(max_length=32, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    open_until = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "email"], name="one_invitation_per_merchant_and_email"
+            ),
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="invited_in_lower_case"),
+            models.CheckConstraint(
+                condition=Q(role=Role.CUSTOM) ^ Q(custom_role=None),
+                name="an_invited_custom_role_is_named",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def role_name(self) -> str:
+        """What the person will be, in words."""
+        return str(self.custom_role or self.get_role_display())
+
+
 class SavedView(models.Model):
     """A list's filters, columns and sort under a name: one person's, or shared with the team."""
 

@@ -43,6 +43,14 @@ ACTIONS = {
     "person.looked_at_branch": _("Kept lists to a branch"),
     "person.seen": _("Saw a person in full"),
     "people.listed": _("Saw people in full in a list"),
+    "team.invited": _("Invited somebody"),
+    "team.withdrawn": _("Withdrew an invitation"),
+    "team.joined": _("Joined the team"),
+    "team.changed": _("Changed a member"),
+    "team.ended": _("Ended a membership"),
+    "team.left": _("Left the team"),
+    "role.made": _("Made a role"),
+    "role.changed": _("Changed a role"),
     "receipt.seen": _("Saw a receipt"),
     "rows.exported": _("Downloaded rows"),
     "rows.searched": _("Searched"),
@@ -55,6 +63,8 @@ SUBJECTS = {
     "user": _("Member"),
     "membership": _("Member"),
     "savedview": _("View"),
+    "invitation": _("Invitation"),
+    "customrole": _("Role"),
     "gap": _("Gap"),
 }
 
