@@ -195,7 +195,7 @@ TRAIL = List(
             "door", _("By way of"), lambda row: str(DOORS[row.door]),
             lambda row: escape(str(DOORS[row.door])), css="o5",
         ),
-        identifier("address", _("From"), lambda row: row.address, css="end o6"),
+        identifier("address", _("Network address"), lambda row: row.address, css="end o6"),
         identifier("number", _("Number"), lambda row: row.pk, usual=False),
     ),
     {

@@ -183,3 +183,43 @@ class JoinForm(forms.Form):
     def answers(self) -> dict[str, str]:
         """What the action takes."""
         return {key: self.cleaned_data[key] for key in ("name", "password")}
+
+
+class TokenForm(forms.Form):
+    """What a key to the API is called, and what it is kept to."""
+
+    name = forms.CharField(
+        label=_("Name"), max_length=60, help_text=_("What uses it, for example “Nightly export”.")
+    )
+    rights = forms.MultipleChoiceField(
+        label=_("What it may do"), widget=forms.CheckboxSelectMultiple
+    )
+    branches = forms.ModelMultipleChoiceField(
+        Branch.objects.none(), label=_("Only these branches"), required=False,
+        widget=forms.CheckboxSelectMultiple, help_text=_("Choose none for all that you may see."),
+    )  # fmt: skip
+    days = forms.TypedChoiceField(
+        label=_("Ends after"), coerce=int, initial=90,
+        choices=[(30, _("30 days")), (90, _("90 days")), (365, _("a year"))],
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, by: Membership, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The API only reads so far, so a key has no use for the rights to change things.
+        useful = (Right.LOOK_UP, Right.FIGURES, Right.PERSONAL, Right.ACCOUNTS)
+        choices = [(str(each.value), each.label) for each in useful if by.may(each)]
+        cast(forms.MultipleChoiceField, self.fields["rights"]).choices = choices
+        self.fields["rights"].initial = [Right.LOOK_UP]
+        branches = cast("forms.ModelMultipleChoiceField[Branch]", self.fields["branches"])
+        branches.queryset = branches_for(by).order_by("name", "pk")
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What the action takes."""
+        given = self.cleaned_data
+        return {
+            "name": given["name"],
+            "rights": [Right(each) for each in given["rights"]],
+            "branches": list(given["branches"]) or None,
+            "expires_at": timezone.now() + timedelta(days=given["days"]),
+        }

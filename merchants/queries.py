@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from merchants.models import (
+    ApiToken,
     AuditEntry,
     Bookmark,
     Branch,
@@ -70,10 +71,12 @@ def member_with(request: HttpRequest, right: Right) -> Membership:
 
 def branch_limit(member: Membership, path: str = "branch") -> Q:
     """The condition that keeps a branch-limited person to their branches."""
+    kept = member.kept_to_branches
+    limit = Q() if kept is None else Q(**{f"{path}__in": sorted(kept)})
     if member.every_branch:
-        return Q()
+        return limit
     own = Membership.branches.through.objects.filter(membership=member).values("branch_id")
-    return Q(**{f"{path}__in": own})
+    return limit & Q(**{f"{path}__in": own})
 
 
 def branches_for(member: Membership) -> QuerySet[Branch]:
@@ -121,6 +124,14 @@ def invitations_for(member: Membership) -> QuerySet[Invitation]:
     own = Invitation.objects.filter(merchant=member.merchant_id)
     found = own.select_related("custom_role", "invited_by").order_by("-created_at", "-pk")
     return found if member.may(Right.TEAM) else found.none()
+
+
+def tokens_for(member: Membership) -> QuerySet[ApiToken]:
+    """The keys to the API that a person may see: their own, and for managers the whole team's."""
+    own = ApiToken.objects.filter(membership__merchant=member.merchant_id)
+    found = own if member.may(Right.TEAM) else own.filter(membership=member)
+    found = found.select_related("membership__user").order_by("-created_at", "-pk")
+    return found if member.may(Right.TOKENS) else found.none()
 
 
 def trail_for(member: Membership) -> QuerySet[AuditEntry]:

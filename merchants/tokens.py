@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 from merchants.actions.people import token_digest
 from merchants.actions.trail import Scene, enter
-from merchants.models import ApiToken, Door, Membership, User
+from merchants.models import ApiToken, Door, Membership, Right, User
 from merchants.queries import in_force
 from portal.client import client_address
 
@@ -32,6 +32,7 @@ class TokenAuthentication(BaseAuthentication):
                 "membership__user", "membership__merchant", "membership__custom_role"
             )
             .filter(in_force(now, "membership__"))
+            .exclude(expires_at__lte=now)
             .filter(digest=digest, membership__user__is_active=True)
             .first()
         )
@@ -41,6 +42,10 @@ class TokenAuthentication(BaseAuthentication):
         if last is None or (now - last).total_seconds() > USE_IS_NOTED_AFTER_SECONDS:
             ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
         member = token.membership
+        if token.rights is not None:
+            member.kept_to = frozenset(Right(each) for each in token.rights)
+        if token.branches is not None:
+            member.kept_to_branches = frozenset(token.branches)
         # The rest of the request acts as the token's member; the middleware ends the scene.
         enter(Scene(Door.API, member.user, member, client_address(request)))
         return member.user, member

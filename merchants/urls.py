@@ -3,7 +3,7 @@
 from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from merchants.views import accounts, branches, chosen, hooks, signing, team, trail
+from merchants.views import accounts, branches, chosen, hooks, signing, team, tokens, trail
 
 account_urls = [
     path("", accounts.accounts, name="accounts"),
@@ -26,6 +26,8 @@ own: list[URLPattern | URLResolver] = [
     path("views/", chosen.save_view, name="save-view"),
     path("views/<int:pk>/remove/", chosen.remove_view, name="remove-view"),
     path("trail/", trail.list_, name="trail"),
+    path("keys/", tokens.tokens, name="tokens"),
+    path("keys/<int:pk>/revoke/", tokens.revoke, name="revoke-token"),
     path("team/", team.team, name="team"),
     path("team/invite/", team.invite, name="invite"),
     path("team/leave/", team.leave, name="leave"),

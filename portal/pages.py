@@ -48,6 +48,7 @@ NAVIGATION: list[tuple[Any, list[tuple[str, Any, str, str | None]]]] = [
         [
             ("merchants:accounts", _("Accounts & sync"), "plug", "ACCOUNTS"),
             ("merchants:team", _("Team"), "team", "TEAM"),
+            ("merchants:tokens", _("Keys to the API"), "key", "TOKENS"),
             ("merchants:trail", _("Trail"), "trail", "TRAIL"),
         ],
     ),

@@ -94,7 +94,7 @@ def clocks_of(member: Membership, moment: datetime) -> tuple[list[Clock], dict[i
     for branch in branches.values():
         groups[branch.zone, branch.cut_off].append(branch.pk)
     first = max(groups, key=lambda key: len(groups[key]), default=None)
-    if first is not None and member.every_branch and member.here is None:
+    if first is not None and member.sees_every_branch and member.here is None:
         groups[first].append(None)
     found = []
     for (zone, cut_off), pks in groups.items():

@@ -20,7 +20,7 @@ def terminals_for(member: Membership) -> QuerySet[Terminal]:
 def terminal_users_for(member: Membership) -> QuerySet[TerminalUser]:
     """The people who hold terminals; for a branch-limited person, those of their branches."""
     own = TerminalUser.objects.filter(merchant=member.merchant_id)
-    if member.every_branch:
+    if member.sees_every_branch:
         return own
     return own.filter(pk__in=terminals_for(member).values("terminal_user_id"))
 

@@ -16,9 +16,10 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from merchants.actions.accounts import webhook_secret
-from merchants.actions.people import add_person
+from merchants.actions.people import add_person, make_token
 from merchants.actions.team import Place, invite
 from merchants.models import (
+    ApiToken,
     CustomRole,
     Gap,
     Invitation,
@@ -66,7 +67,7 @@ OBJECTS = {
     "merchants:sync-now", "merchants:pause", "merchants:resume", "merchants:remove-account",
     "merchants:remove-view", "merchants:close-gap", "merchants:change-member",
     "merchants:end-member", "merchants:withdraw-invitation", "merchants:change-role",
-    "terminals:detail", "terminals:person",
+    "merchants:revoke-token", "terminals:detail", "terminals:person",
     "transactions:detail", "transactions:slip", "settlements:detail",
     "api-accounts-detail", "api-sync-runs-detail", "api-branches-detail", "api-terminals-detail",
     "api-terminal-users-detail", "api-transactions-detail", "api-transactions-receipt",
@@ -81,8 +82,8 @@ COLLECTIONS = {
     "home", "search", "notices", "merchants:choose-branch", "merchants:save-view",
     "terminals:people", "merchants:branches", "merchants:accounts", "merchants:choose-member",
     "merchants:connect", "terminals:list", "transactions:list", "settlements:list",
-    "merchants:trail", "merchants:team", "merchants:invite", "merchants:new-role",
-    "merchants:leave",
+    "merchants:trail", "merchants:tokens", "merchants:team", "merchants:invite",
+    "merchants:new-role", "merchants:leave",
     "api-accounts-list", "api-sync-runs-list", "api-branches-list", "api-terminals-list",
     "api-terminal-users-list", "api-transactions-list", "api-sessions-list",
     "api-reconciliations-list",
@@ -135,6 +136,7 @@ def worlds(play: Any, alice: Membership, mallory: Membership) -> dict[str, Any]:
         merchant=alice.merchant, author=alice.user, list="transactions", name="Mine"
     )
     CustomRole.objects.create(merchant=alice.merchant, name="Till", rights=["LOOK_UP"])
+    make_token(member=alice, at=timezone.now(), name="Nightly")
     place = Place("SUPPORT")
     invite(by=alice, email="new@acme.test", place=place, at=timezone.now())
     add_person(email="carol@acme.test", merchant=alice.merchant, role="SUPPORT")
@@ -161,6 +163,8 @@ def own_url(name: str, account: ProviderAccount) -> str:
         pk = account.merchant.memberships.order_by("-pk")[0].pk
     elif name == "merchants:withdraw-invitation":
         pk = account.merchant.invitations.order_by("pk")[0].pk
+    elif name == "merchants:revoke-token":
+        pk = ApiToken.objects.filter(membership__merchant=account.merchant).order_by("pk")[0].pk
     elif name == "merchants:change-role":
         pk = account.merchant.custom_roles.order_by("pk")[0].pk
     elif name == "merchants:close-gap":
@@ -189,6 +193,7 @@ def state() -> dict[str, Any]:
         "gaps": list(Gap.objects.order_by("pk").values_list("pk", "asked_at")),
         "members": list(Membership.objects.order_by("pk").values_list("pk", "role", "ended_at")),
         "invitations": Invitation.objects.count(),
+        "tokens": ApiToken.objects.filter(name="Nightly").count(),
         "roles": list(CustomRole.objects.order_by("pk").values_list("name", "rights")),
     }
 
@@ -314,7 +319,7 @@ def _only_post(name: str) -> bool:
     return name in (
         "merchants:sync-now", "merchants:pause", "merchants:resume", "merchants:remove-view",
         "merchants:close-gap", "merchants:end-member", "merchants:withdraw-invitation",
-        "merchants:leave",
+        "merchants:leave", "merchants:revoke-token",
     )  # fmt: skip
 
 
@@ -373,6 +378,8 @@ RIGHTS = {
         Right.TEAM,
     ),
     "merchants:trail": Right.TRAIL,
+    "merchants:tokens": Right.TOKENS,
+    "merchants:revoke-token": Right.TOKENS,
 }  # fmt: skip
 # Everybody's own: what they show is narrowed to what the person may see.
 OWN = {"home", "notices", "merchants:choose-member", *FORMS, "merchants:remove-view"}

@@ -69,6 +69,7 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "member": f"/team/{account.merchant.memberships.order_by('pk')[0].pk}/",
         "role": "/team/roles/new/",
         "trail": "/trail/",
+        "keys": "/keys/",
         "own": "/second-factor/",
         "app": "/second-factor/totp/activate/",
         "passkey": "/second-factor/webauthn/add/",

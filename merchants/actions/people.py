@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 
 from django.contrib.auth.tokens import default_token_generator
@@ -9,7 +10,8 @@ from django.db import transaction
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from merchants.models import ApiToken, Membership, Merchant, User
+from merchants.actions.trail import record
+from merchants.models import ApiToken, Branch, Membership, Merchant, Right, User
 
 
 @transaction.atomic
@@ -30,11 +32,50 @@ def one_time_link(user: User) -> tuple[str, str]:
     return urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)
 
 
-def make_token(*, member: Membership, at: datetime) -> str:
-    """A new API token; it is shown once and kept as a hash."""
+def make_token(
+    *,
+    member: Membership,
+    at: datetime,
+    name: str = "",
+    rights: Collection[Right] | None = None,
+    branches: Collection[Branch] | None = None,
+    expires_at: datetime | None = None,
+) -> str:
+    """A new API token; it is shown once and kept as a hash.
+
+    It never may more than its member: what it is kept to is looked at beside their rights.
+    """
     token = secrets.token_urlsafe(32)
-    ApiToken.objects.create(membership=member, digest=token_digest(token), created_at=at)
+    with transaction.atomic():
+        made = ApiToken.objects.create(
+            membership=member, name=name, digest=token_digest(token), begins=token[:6],
+            rights=None if rights is None else sorted(rights),
+            branches=None if branches is None else sorted(each.pk for each in branches),
+            created_at=at, expires_at=expires_at,
+        )  # fmt: skip
+        record(
+            "token.made",
+            subject=made,
+            merchant=member.merchant_id,
+            facts={
+                "name": name,
+                "rights": made.rights or "all",
+                "branches": made.branches or "all",
+            },
+        )
     return token
+
+
+@transaction.atomic
+def revoke_token(*, token: ApiToken) -> None:
+    """Take a key away; it opens nothing from then on."""
+    record(
+        "token.revoked",
+        subject=token,
+        merchant=token.membership.merchant_id,
+        facts={"name": token.name},
+    )
+    token.delete()
 
 
 def token_digest(token: str) -> bytes:

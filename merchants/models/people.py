@@ -134,6 +134,9 @@ class Membership(models.Model):
     ended_at = models.DateTimeField(null=True)
     # The branch that a signed-in person has chosen to look at, for one request; None is all.
     here: Branch | None = None
+    # For one request by a key to the API: the rights and the branches that the key is kept to.
+    kept_to: frozenset[Right] | None = None
+    kept_to_branches: frozenset[int] | None = None
 
     class Meta:
         constraints = [
@@ -165,7 +168,13 @@ class Membership(models.Model):
     def may(self, right: str) -> bool:
         """Whether the person has a right. What is of no branch needs all of them."""
         held = Right(right)
-        return held in self.rights and (self.every_branch or not held.needs_every_branch)
+        if self.kept_to is not None and held not in self.kept_to:
+            return False
+        return held in self.rights and (self.sees_every_branch or not held.needs_every_branch)
+
+    @property
+    def sees_every_branch(self) -> bool:
+        return self.every_branch and self.kept_to_branches is None
 
     def need(self, right: str) -> None:
         """Raise PermissionDenied, naming the right, where the person does not have it."""
@@ -253,12 +262,22 @@ class SavedView(models.Model):
 
 
 class ApiToken(models.Model):
-    """A key to the API, of one membership; only its hash is kept."""
+    """A key to the API, of one membership; only its hash is kept.
+
+    It may do what its member may, and of that only what it is kept to.
+    """
 
     membership = models.ForeignKey(Membership, models.CASCADE, related_name="tokens")
+    name = models.CharField(_("name"), max_length=60, blank=True)
     digest = models.BinaryField(max_length=32, unique=True)
+    # The first signs, by which a person tells their keys apart.
+    begins = models.CharField(max_length=8, blank=True)
+    # None is everything that the member may do, or every branch of theirs.
+    rights = ArrayField(models.CharField(max_length=20, choices=Right), null=True)
+    branches = ArrayField(models.BigIntegerField(), null=True)
     created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        return f"token {self.pk}"
+        return self.name or f"token {self.pk}"

@@ -51,6 +51,8 @@ ACTIONS = {
     "team.left": _("Left the team"),
     "role.made": _("Made a role"),
     "role.changed": _("Changed a role"),
+    "token.made": _("Made a key to the API"),
+    "token.revoked": _("Revoked a key to the API"),
     "receipt.seen": _("Saw a receipt"),
     "rows.exported": _("Downloaded rows"),
     "rows.searched": _("Searched"),
@@ -65,6 +67,7 @@ SUBJECTS = {
     "savedview": _("View"),
     "invitation": _("Invitation"),
     "customrole": _("Role"),
+    "apitoken": _("Key to the API"),
     "gap": _("Gap"),
 }
 
