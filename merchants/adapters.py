@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
+from merchants.actions.keys import FACTOR_ROW
 from merchants.actions.signing import locked_out
 from merchants.forms import DEMO_PASSWORD
 from merchants.models import User
@@ -16,9 +17,6 @@ from merchants.queries import memberships_of
 from portal import encryption
 from portal.client import client_address
 from portal.confirm import is_confirmed
-
-# What second factors are encrypted for: the library does not say for which row.
-ROW = "mfa_authenticator"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -53,10 +51,10 @@ class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Second factors, whose secrets the database cannot read."""
 
     def encrypt(self, text: str) -> str:
-        return encryption.seal(text.encode(), row=ROW).hex()
+        return encryption.seal(text.encode(), row=FACTOR_ROW).hex()
 
     def decrypt(self, encrypted_text: str) -> str:
-        return encryption.unseal(bytes.fromhex(encrypted_text), row=ROW).decode()
+        return encryption.unseal(bytes.fromhex(encrypted_text), row=FACTOR_ROW).decode()
 
     def can_delete_authenticator(self, authenticator: Any) -> bool:
         """The last second factor of somebody who needs one stays."""

@@ -45,6 +45,11 @@ def unseal(value: bytes, *, row: str) -> bytes:
     raise CannotDecrypt("The stored credentials cannot be opened with the configured keys.")
 
 
+def is_newest(value: bytes) -> bool:
+    """Whether what `seal` or `sign` made is of the key that encrypts now."""
+    return value[:MARK] == hashlib.sha256(_key(settings.ENCRYPTION_KEYS[0])).digest()[:MARK]
+
+
 def fingerprint(text: str, *, purpose: str) -> bytes:
     """A keyed hash by which equal secrets are found without keeping them."""
     return hmac.digest(settings.SECRET_KEY.encode(), f"{purpose}:{text}".encode(), "sha256")

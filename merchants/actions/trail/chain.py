@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from django.db import connection, transaction
@@ -90,6 +91,17 @@ def _sign(what: str, chain: int, number: int, hash_: bytes) -> bytes:
 def is_signed(what: str, row: AuditHead | AuditStub) -> bool:
     said = _said(what, row.chain, row.number, bytes(row.hash))
     return encryption.signed(said, bytes(row.signature))
+
+
+def resigned(what: str) -> Callable[[AuditHead | AuditStub], bytes | None]:
+    """A function that signs a row anew where an older key has signed it, and rightly."""
+
+    def sign(row: AuditHead | AuditStub) -> bytes | None:
+        if encryption.is_newest(bytes(row.signature)) or not is_signed(what, row):
+            return None
+        return _sign(what, row.chain, row.number, bytes(row.hash))
+
+    return sign
 
 
 def chains() -> list[int]:

@@ -129,7 +129,7 @@ def _place(entry: int, name: str) -> bytes:
 def _key_of(kind: str, subject_id: int) -> PersonKey:
     found = PersonKey.objects.filter(kind=kind, subject_id=subject_id).first()
     if found is None:
-        secret = encryption.seal(AESGCM.generate_key(256), row=_row(kind, subject_id))
+        secret = encryption.seal(AESGCM.generate_key(256), row=row_of_key(kind, subject_id))
         PersonKey.objects.bulk_create(
             [PersonKey(kind=kind, subject_id=subject_id, sealed=secret)], ignore_conflicts=True
         )
@@ -137,14 +137,15 @@ def _key_of(kind: str, subject_id: int) -> PersonKey:
     return found
 
 
-def _row(kind: str, subject_id: int) -> str:
+def row_of_key(kind: str, subject_id: int) -> str:
+    """What a person's key is encrypted for."""
     return f"merchants_personkey:{kind}:{subject_id}"
 
 
 def opened(key: PersonKey) -> bytes | None:
     if key.sealed is None:
         return None
-    return encryption.unseal(bytes(key.sealed), row=_row(key.kind, key.subject_id))
+    return encryption.unseal(bytes(key.sealed), row=row_of_key(key.kind, key.subject_id))
 
 
 def forget(kind: str, subject_id: int, at: datetime) -> None:
