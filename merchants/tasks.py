@@ -9,6 +9,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from merchants import sync
+from merchants.actions.mail import send_letters
 from merchants.actions.trail import seal_entries
 from merchants.models import ProviderAccount, SyncRun
 from merchants.sync import (
@@ -93,3 +94,9 @@ def read_hints(account_id: int) -> None:
 def seal_trail() -> int:
     """Seal what was added to the trail since the last time."""
     return seal_entries()
+
+
+@shared_task(name="merchants.send_letters")
+def send_letters_() -> int:
+    """Send the mail that waits."""
+    return send_letters(timezone.now())

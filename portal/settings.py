@@ -114,6 +114,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 20.0,
         "options": {"expires": 20},
     },
+    "send the mail that waits": {
+        "task": "merchants.send_letters",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
     "tell in which hours terminals usually sell": {
         "task": "transactions.tell_usual_hours",
         "schedule": 300.0,
@@ -230,8 +235,8 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_TOTP_TOLERANCE = 1
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEMO or DEBUG or TESTING
-# Whoever sees money or people needs a second factor; only the demo's invented people do not.
-SECOND_FACTOR_FORCED = not (DEMO or TESTING)
+# Whoever sees money or people needs a second factor; only invented people do not.
+SECOND_FACTOR_FORCED = not (DEMO or DEBUG or TESTING)
 # Seconds without a person's own request, and from signing in, after which a session ends.
 SESSION_IDLE, SESSION_LONGEST = 15 * 60, 12 * 3600
 # Throttles and used codes must hold over all processes, so they are in the database.
@@ -252,11 +257,13 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
-# Mail: where invitations, links and digests are sent by
-EMAIL_CONFIG = env.email_url(
-    "EMAIL_URL", default="consolemail://" if DEMO or TESTING else "smtp://localhost:25"
-)
+# Mail: a page keeps it as a row, and a job sends it by this server
+_MAIL = "consolemail://" if DEMO or DEBUG or TESTING else "smtp://localhost:25"
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default=_MAIL)
 vars().update(EMAIL_CONFIG)
+MAIL_BACKEND = EMAIL_CONFIG["EMAIL_BACKEND"]
+EMAIL_BACKEND = "merchants.outbox.Outbox"
+EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", default="portal@localhost")
 
 # Language and time

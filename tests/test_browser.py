@@ -249,6 +249,38 @@ def test_hostile_texts_of_a_provider_run_nothing(
     assert foreign == []
 
 
+def test_a_passkey_is_added_and_signs_in_by_itself(served: str, browser: Any) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    wrong = _listen(page)
+    device = page.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2", "transport": "internal", "hasResidentKey": True,
+        "hasUserVerification": True, "isUserVerified": True, "automaticPresenceSimulation": True,
+    }  # fmt: skip
+    device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    _sign_in(page, served)
+    page.goto(f"{served}/second-factor/webauthn/add/")
+    page.check("[name=passwordless]")
+    page.click("#passkey-add")
+    page.wait_for_url(f"{served}/second-factor/**")
+    page.goto(f"{served}/second-factor/recovery-codes/")
+    assert page.locator(".codes li").count() == 10
+    page.goto(f"{served}/second-factor/")
+    page.locator("summary.person").click()
+    page.locator(".pop-body form[action='/sign-out/'] button").click()
+    page.wait_for_url(f"{served}/sign-in/**")
+    page.click("#passkey-login")
+    page.wait_for_url(f"{served}/")
+    assert page.locator("h1").count() == 1
+    # Asked again, the passkey answers too.
+    page.goto(f"{served}/sign-in/again/?next=/keys/")
+    page.locator("a[href*='webauthn']").click()
+    page.click("#passkey-again")
+    page.wait_for_url(f"{served}/keys/")
+    assert wrong == []
+
+
 def test_every_page_in_every_look(served: str, shop: ProviderAccount) -> None:
     """No violation of the policy, no error, nothing wider than the screen, no finding of axe."""
     from axe_playwright_python.sync_playwright import Axe

@@ -6,9 +6,10 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from django.db import models
 
+from merchants.actions.mail import ROW as LETTER_ROW
 from merchants.actions.trail.chain import resigned
 from merchants.actions.trail.record import row_of_key
-from merchants.models import AuditHead, AuditStub, PersonKey, ProviderAccount
+from merchants.models import AuditHead, AuditStub, Letter, PersonKey, ProviderAccount
 from portal import encryption
 
 # What second factors are encrypted for: the library does not say for which row.
@@ -33,6 +34,11 @@ def rotate(using: str) -> dict[str, int]:
             lambda row: _sealed(row.sealed, row_of_key(row.kind, row.subject_id)),
         ),
         "second factors": _each(Authenticator.objects.using(using).order_by("pk"), "data", _factor),
+        "letters": _each(
+            Letter.objects.using(using).order_by("pk"),
+            "sealed",
+            lambda row: _sealed(row.sealed, LETTER_ROW),
+        ),
         "ends of the trail": _each(AuditHead.objects.using(using), "signature", resigned("head")),
         "stubs of the trail": _each(AuditStub.objects.using(using), "signature", resigned("stub")),
     }

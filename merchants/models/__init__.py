@@ -32,6 +32,7 @@ from merchants.models.trail import (
     AuditStub,
     AuditValue,
     Door,
+    Letter,
     PersonKey,
 )
 from merchants.rights import Right, Role
@@ -54,6 +55,7 @@ __all__ = [
     "Gap",
     "Hint",
     "Invitation",
+    "Letter",
     "Membership",
     "Merchant",
     "OfResource",

@@ -200,3 +200,15 @@ class AuditValue(models.Model):
 
     def __str__(self) -> str:
         return f"{self.entry_id}:{self.name}"
+
+
+class Letter(models.Model):
+    """A mail that waits to be sent. Encrypted, as its links are secrets; removed once it is sent."""
+
+    sealed = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now)
+    tries = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"letter {self.pk}"

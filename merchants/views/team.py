@@ -64,11 +64,8 @@ def invite(request: HttpRequest) -> HttpResponse:
         except actions.NotAllowed as problem:
             form.add_error(None, str(problem))
         else:
-            if send_invitation(made, secret, request.build_absolute_uri("/")):
-                messages.success(request, _("An invitation is on its way to %s.") % made.email)
-            else:
-                words = _("The mail could not be sent. Withdraw the invitation and try again.")
-                messages.error(request, words)
+            send_invitation(made, secret, request.build_absolute_uri("/"))
+            messages.success(request, _("An invitation is on its way to %s.") % made.email)
             return redirect("merchants:team")
     context = {"form": form, "title": _("Invite somebody")}
     return htmx.page(request, "merchants/place.html", context, status=422 if form.errors else 200)
