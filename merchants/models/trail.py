@@ -203,7 +203,7 @@ class AuditValue(models.Model):
 
 
 class Letter(models.Model):
-    """A mail that waits to be sent. Encrypted, as its links are secrets; removed once it is sent."""
+    """A mail that waits to be sent: encrypted, as its links are secrets, and removed once sent."""
 
     sealed = models.BinaryField()
     created_at = models.DateTimeField(default=timezone.now)
