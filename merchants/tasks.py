@@ -9,7 +9,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from merchants import sync
-from merchants.actions.mail import send_letters
+from merchants.actions.mail import send_digests, send_letters
 from merchants.actions.trail import seal_entries
 from merchants.models import ProviderAccount, SyncRun
 from merchants.sync import (
@@ -100,3 +100,9 @@ def seal_trail() -> int:
 def send_letters_() -> int:
     """Send the mail that waits."""
     return send_letters(timezone.now())
+
+
+@shared_task(name="merchants.send_digests")
+def send_digests_() -> int:
+    """Mail owners what stands in the trail of last week, where that has not been done."""
+    return send_digests(timezone.now())

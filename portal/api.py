@@ -15,7 +15,7 @@ from rest_framework.utils.urls import replace_query_param
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from portal import keyset
-from portal.templatetags.show import masked_email, masked_mobile
+from portal.templatetags.show import masked_email, masked_mobile, masked_name
 
 PROBLEM = "application/problem+json"
 MOST = 500
@@ -41,6 +41,7 @@ class TerminalUserJson(serializers.Serializer[Any]):
         shown: dict[str, Any] = super().to_representation(instance)
         request = self.context.get("request")
         if request is None or not request.auth.sees_personal:
+            shown["name"] = masked_name(shown["name"])
             shown["mobile"] = masked_mobile(shown["mobile"]) or None
             shown["email"] = masked_email(shown["email"]) or None
         return shown

@@ -6,6 +6,7 @@ narrowed to what is theirs.
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -284,7 +285,7 @@ class Listing:
         day = timezone.localdate().isoformat()
         language = translation.get_language() or "en"
         return StreamingHttpResponse(
-            self._lines(language),
+            within(copy_context(), self._lines(language)),
             content_type="text/csv; charset=utf-8",
             headers={
                 "Content-Disposition": f'attachment; filename="{self.of.name}-{day}.csv"',
@@ -303,6 +304,15 @@ class Listing:
                 self.completed(some)
                 for row in some:
                     yield writer.writerow([_cell(each.value(row)) for each in self.columns])
+
+
+def within(context: Context, lines: Iterator[str]) -> Iterator[str]:
+    """What is made after the request has ended is still made for whoever asked."""
+    while True:
+        try:
+            yield context.run(next, lines)
+        except StopIteration:
+            return
 
 
 def batched(rows: Iterator[Any], size: int) -> Iterator[list[Any]]:

@@ -86,6 +86,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "language": get_language(),
         "languages": settings.LANGUAGES,
         "theme": _theme(request),
+        "sees_trail": member is not None and member.may("TRAIL"),
         "demo": settings.DEMO,
         # Someone who is kept at their second factor is told why.
         "must_add": settings.SECOND_FACTOR_FORCED

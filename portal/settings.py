@@ -114,6 +114,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 20.0,
         "options": {"expires": 20},
     },
+    "mail owners their week": {
+        "task": "merchants.send_digests",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "send the mail that waits": {
         "task": "merchants.send_letters",
         "schedule": 15.0,

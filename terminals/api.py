@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from merchants.actions.trail import saw
@@ -11,7 +12,7 @@ from portal.api import BranchName, ReadOnly, TerminalUserJson
 from portal.keyset import Keys
 from terminals import queries
 from terminals.filters import TerminalFilter
-from terminals.models import Terminal
+from terminals.models import Terminal, TerminalUser
 
 
 class TerminalJson(serializers.ModelSerializer[Terminal]):
@@ -28,6 +29,7 @@ class TerminalJson(serializers.ModelSerializer[Terminal]):
             "last_seen_at", "operation",
         ]  # fmt: skip
 
+    @extend_schema_field({"type": "object", "nullable": True})
     def get_operation(self, terminal: Terminal) -> None:
         return None
 
@@ -56,3 +58,7 @@ class TerminalUsers(ReadOnly):
     def shown(self, member: Membership, rows: Sequence[Any]) -> None:
         if member.sees_personal and rows:
             saw("people.listed", people=len(rows))
+
+    @classmethod
+    def _model(cls) -> type[TerminalUser]:
+        return TerminalUser

@@ -27,7 +27,7 @@ def _holder(row: Any) -> SafeString:
     if row.terminal_user is None:
         return format_html('<span class="none">{}</span>', now_("nobody"))
     url = reverse("terminals:person", args=[row.terminal_user.pk])
-    return format_html('<a href="{}">{}</a>', url, isolated(row.terminal_user.name))
+    return format_html('<a href="{}">{}</a>', url, isolated(row.terminal_user.shown))
 
 
 def _provider(row: Any) -> SafeString:
@@ -54,7 +54,7 @@ TERMINALS = List(
         Column(
             "holder",
             _("Held by"),
-            lambda row: row.terminal_user and row.terminal_user.name,
+            lambda row: row.terminal_user and row.terminal_user.shown,
             _holder,
         ),
         at_branch(css="end"),
@@ -83,8 +83,8 @@ PEOPLE = List(
         Column(
             "name",
             _("Name"),
-            lambda row: row.name,
-            lambda row: isolated(row.name or row.ref),
+            lambda row: row.shown,
+            lambda row: isolated(row.shown),
             fixed=True,
             css="keep",
         ),

@@ -5,7 +5,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from merchants.actions.trail import scene
 from merchants.models import Branch, Merchant, ProviderAccount
+from portal.templatetags.show import masked_name
 
 
 class TerminalUser(models.Model):
@@ -31,6 +33,13 @@ class TerminalUser(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def shown(self) -> str:
+        """The name as whoever looks may see it; a job and a command see all of it."""
+        member = scene().member
+        name = self.name or self.ref
+        return name if member is None or member.sees_personal else masked_name(name)
 
 
 class Terminal(models.Model):

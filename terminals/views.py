@@ -54,11 +54,15 @@ def people(request: HttpRequest) -> HttpResponseBase:
     if member.here is not None:
         rows = rows.filter(pk__in=queries.holders_in(member, member.here))
     chosen = PersonFilter(request.GET, rows)
+    if not member.sees_personal:
+        # A name that may not be seen may not be guessed letter by letter either.
+        del chosen.filters["name"]
     listing = Listing(request, PEOPLE, chosen)
     if listing.wants_download and member.may(Right.EXPORT) and not is_confirmed(request):
         return ask_again(request)
     return show(
         listing,
+        sees_personal=member.sees_personal,
         exported=exported,
         freshness=freshness_of(member),
         views=saved_views(member, PEOPLE.name),

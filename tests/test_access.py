@@ -510,6 +510,51 @@ class TestRoles:
         )
         assert unmasked[0]["mobile"] == real[unmasked[0]["id"]].mobile
 
+    @pytest.mark.parametrize("role", ["SUPPORT", "ACCOUNTANT"])
+    def test_names_mobiles_and_emails_are_masked_in_every_output(
+        self, worlds: Any, token: Any, role: str
+    ) -> None:
+        own = worlds["own"]
+        TerminalUser.objects.filter(account=own).update(email="reem.q@shop.test")
+        people = list(TerminalUser.objects.filter(account=own))
+        hidden = {text for each in people for text in (each.name, each.mobile, each.email) if text}
+        assert len(hidden) > 10
+        held = Terminal.objects.filter(account=own).exclude(terminal_user=None).order_by("pk")[0]
+        sold = Transaction.objects.filter(account=own).exclude(terminal_user=None).order_by("pk")[0]
+        urls = [
+            "/", "/notices/", "/terminals/", f"/terminals/{held.pk}/", "/terminals/people/",
+            f"/terminals/people/{held.terminal_user_id}/", "/transactions/",
+            f"/transactions/{sold.pk}/", f"/transactions/{sold.pk}/?peek",
+            f"/transactions/{sold.pk}/slip/", f"/search/?q={held.tid}",
+        ]  # fmt: skip
+        files = [
+            f"{url}?columns=holder&columns=terminals&download=csv"
+            for url in ("/transactions/", "/terminals/", "/terminals/people/")
+        ]
+        api = [
+            "/api/v1/terminals/?page_size=500", "/api/v1/terminal-users/?page_size=500",
+            "/api/v1/transactions/?page_size=500", f"/api/v1/transactions/{sold.pk}/receipt/",
+        ]  # fmt: skip
+
+        def seen(member: Membership, urls: list[str]) -> dict[str, set[str]]:
+            caller = Caller(member, token)
+            found = {}
+            for url in urls:
+                answer: Any = (caller.api if url in api else caller.pages).get(url, follow=True)
+                body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+                text = body.decode()
+                found[url] = {each for each in hidden if each in text}
+            return found
+
+        member = person_with(worlds, role)
+        asked = urls + api + (files if role == "ACCOUNTANT" else [])
+        assert {url: leaked for url, leaked in seen(member, asked).items() if leaked} == {}
+        # The control: an owner sees them at the same addresses.
+        full = seen(worlds["alice"], [*files, *api[:3], "/terminals/people/"])
+        assert all(full.values()), full
+        probe = Caller(member, token).pages.get(f"/terminals/people/?name={people[0].name[:3]}")
+        assert len(probe.context["page"].rows) == len(people)
+
     def test_one_branch_is_one_branch_everywhere(self, worlds: Any, token: Any) -> None:
         from merchants.queries import branches_for
 

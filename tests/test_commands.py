@@ -1,6 +1,7 @@
 """The commands: their last line, their exit code, and what they refuse in words."""
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -156,3 +157,23 @@ class TestStart:
         done = manage("check", DEMO="1", ALLOWED_HOSTS="portal.example.com")
         assert done.returncode != 0
         assert "loopback only" in done.stderr
+
+
+def test_the_settings_of_the_production_guide_pass_the_checks_for_deployment() -> None:
+    given = {
+        "SECRET_KEY": "k3y-of-many-different-signs-0123456789-abcdefghij-KLMNOP",
+        "ENCRYPTION_KEYS": "another-key-of-many-signs-0123456789-abcdefghij",
+        "ALLOWED_HOSTS": "portal.example.com",
+        "CSRF_TRUSTED_ORIGINS": "https://portal.example.com",
+        "PUBLIC_URL": "https://portal.example.com",
+        "BEHIND_TLS_PROXY": "1",
+        "DATABASE_URL": "postgresql://portal_app:x@127.0.0.1:1/portal",
+        "DATABASE_OWNER_URL": "postgresql://portal_owner:x@127.0.0.1:1/portal",
+        "BROKER_URL": "redis://127.0.0.1:1/0",
+        "EMAIL_URL": "smtp+tls://user:password@smtp.example.com:587",
+        "PATH": os.environ["PATH"],
+    }
+    words = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    done = subprocess.run(words, env=given, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "no issues" in done.stdout

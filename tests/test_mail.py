@@ -1,6 +1,6 @@
 """Mail goes by an encrypted row: pages do not wait for the mail server, and nothing is lost."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +9,9 @@ from django.core.mail import send_mail
 from django.test import Client
 from django.utils import timezone
 
-from merchants.actions.mail import send_letters
-from merchants.models import Letter, Membership
+from merchants.actions.mail import send_digests, send_letters
+from merchants.actions.people import add_person
+from merchants.models import AuditEntry, Letter, Membership, Merchant
 
 pytestmark = pytest.mark.django_db
 LOCAL = "django.core.mail.backends.locmem.EmailBackend"
@@ -60,3 +61,22 @@ def test_one_that_cannot_be_sent_for_a_day_is_given_up(settings: Any) -> None:
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     assert send_letters(timezone.now() + timedelta(hours=25)) == 0
     assert not Letter.objects.exists()
+
+
+def test_owners_are_mailed_their_week_once(alice: Membership, mallory: Membership) -> None:
+    # A Wednesday; the week before it ended with Sunday the 15th.
+    at = datetime(2026, 11, 18, 10, tzinfo=UTC)
+    Merchant.objects.update(digest_sent_at=at - timedelta(days=9))
+    add_person(email="bob@acme.test", merchant=alice.merchant, role="ADMIN")
+    for day, action in ((10, "receipt.seen"), (12, "receipt.seen"), (17, "rows.exported")):
+        AuditEntry.objects.create(
+            merchant=alice.merchant, at=at.replace(day=day), door="PAGE", action=action
+        )
+    assert send_digests(at) == 1
+    assert send_digests(at + timedelta(hours=1)) == 0
+    send_letters(timezone.now())
+    (sent,) = mail.outbox
+    assert sent.to == [alice.user.email]
+    assert "2 × Saw a receipt" in sent.body
+    assert "Downloaded" not in sent.body
+    assert send_digests(at + timedelta(days=7)) == 1

@@ -101,7 +101,10 @@ COLUMNS = (
         "terminal", _("Terminal"), lambda row: row.terminal and row.terminal.tid, usual=False
     ),
     called(
-        "holder", _("Held by"), lambda row: row.terminal_user and row.terminal_user.name, css="drop"
+        "holder",
+        _("Held by"),
+        lambda row: row.terminal_user and row.terminal_user.shown,
+        css="drop",
     ),
     identifier("rrn", _("RRN"), lambda row: row.rrn, css="drop"),
     identifier("stan", _("STAN"), lambda row: row.stan, usual=False),

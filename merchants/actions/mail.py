@@ -2,16 +2,26 @@
 
 import json
 import logging
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection, send_mail
 from django.db import transaction
+from django.db.models import Count
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from merchants.models import Invitation, Letter
+from merchants.models import (
+    ACTIONS,
+    AuditEntry,
+    Invitation,
+    Letter,
+    Membership,
+    Merchant,
+    Role,
+)
+from merchants.queries import in_force
 from portal import encryption
 from portal.celery import wake
 
@@ -30,6 +40,37 @@ def send_invitation(invitation: Invitation, secret: str, portal: str) -> None:
     }
     text = render_to_string("merchants/invitation.txt", context)
     send_mail(subject.replace("\n", " "), text, None, [invitation.email])
+
+
+def digest(merchant: Merchant, since: datetime, until: datetime) -> int:
+    """Mail a merchant's owners what stands in the trail of some days, counted; to how many."""
+    owners = Membership.objects.filter(
+        in_force(until), merchant=merchant, role=Role.OWNER, user__is_active=True
+    ).select_related("user")
+    rows = AuditEntry.objects.filter(merchant=merchant, at__gte=since, at__lt=until)
+    counted = rows.order_by().values_list("action").annotate(found=Count("pk"))
+    found = sorted(counted, key=lambda row: (-row[1], row[0]))
+    if not found:
+        return 0
+    lines = [(str(ACTIONS.get(action, action)), number) for action, number in found]
+    context = {"merchant": merchant, "lines": lines, "since": since, "until": until}
+    text = render_to_string("merchants/digest.txt", context)
+    subject = _("%(merchant)s: who did and saw what last week") % {"merchant": merchant.name}
+    sent = [send_mail(subject, text, None, [each.user.email]) for each in owners]
+    return len(sent)
+
+
+def send_digests(at: datetime) -> int:
+    """Mail each merchant's week once, on the first look after its Monday; how many mails."""
+    monday = datetime.combine(at.date() - timedelta(days=at.weekday()), time(), UTC)
+    mails = 0
+    for merchant in Merchant.objects.order_by("pk"):
+        with transaction.atomic():
+            due = Merchant.objects.filter(pk=merchant.pk).exclude(digest_sent_at__gte=monday)
+            # Whoever sets the mark sends; another who looks meanwhile waits and finds it set.
+            if due.update(digest_sent_at=at):
+                mails += digest(merchant, monday - timedelta(days=7), monday)
+    return mails
 
 
 def keep_letter(message: EmailMessage, at: datetime) -> None:

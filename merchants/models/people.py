@@ -70,6 +70,8 @@ class Merchant(models.Model):
     name = models.CharField(max_length=200)
     name_ar = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    # When its owners were last mailed what stands in the trail.
+    digest_sent_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
         return self.name

@@ -226,6 +226,11 @@ def failure(code: str) -> str:
     return str(FAILURES.get(code, ""))
 
 
+def masked_name(name: str) -> str:
+    """A name by which a colleague can be told, and not looked up."""
+    return " ".join(f"{word[0]}…" for word in name.split()) or "…"
+
+
 @register.filter
 def masked_mobile(mobile: str | None) -> str:
     """A mobile number by which a person can be told, and not called."""
