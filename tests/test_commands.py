@@ -54,6 +54,10 @@ class TestFromNothing:
         form = client.get(path)
         password = {"new_password1": "a long enough one 7", "new_password2": "a long enough one 7"}
         assert client.post(form["Location"], password).status_code == 302
+        signed = client.post(
+            "/sign-in/", {"login": "owner@acme.test", "password": password["new_password1"]}
+        )
+        assert signed.status_code == 302
         assert client.get("/").status_code == 200
         assert "used, or has expired" in Client().get(path, follow=True).content.decode()
 
