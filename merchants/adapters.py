@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
+from allauth.account.forms import ChangePasswordForm
 from allauth.core.exceptions import RateLimited
+from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -32,11 +34,22 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Ten failures in half an hour, of an e-mail or an address, and no password is checked."""
         if credentials.get("password") == DEMO_PASSWORD and not settings.DEMO:
             raise self.validation_error("email_password_mismatch")
+        # The address is counted by itself: the library gives an e-mail's count back, with all that
+        # is counted beside it, once a second factor was right.
+        self._from_here = ratelimit.consume(request, app="allauth.account", action="from_address")
+        if not self._from_here:
+            raise self.validation_error("too_many_login_attempts")
         try:
             super().pre_authenticate(request, **credentials)
         except (ValidationError, RateLimited):
             locked_out(credentials.get("email", ""))
             raise
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
+        found = super().authenticate(request, **credentials)
+        if found is not None and self._from_here:
+            self._from_here.rollback()
+        return found
 
     def is_reauthentication_required(self, *, app: str, **_: Any) -> bool:
         """Who signed in a moment ago has just shown who they are."""
@@ -45,6 +58,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def reauthenticate(self, user: User, password: str) -> bool:
         found = self.authenticate(self.request, email=user.email, password=password)
         return found is not None and found.pk == user.pk
+
+
+class ChangePassword(ChangePasswordForm):  # type: ignore[misc]
+    """Asks for the old password as signing in does, so that nobody tries one out here."""
+
+    def clean_oldpassword(self) -> str:
+        typed: str = self.cleaned_data["oldpassword"]
+        adapter = get_adapter()
+        if not adapter.reauthenticate(self.user, typed):
+            raise adapter.validation_error("enter_current_password")
+        return typed
 
 
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]

@@ -25,5 +25,6 @@ class Merchants(AppConfig):
             (mfa.authenticator_added, signing.on_factor_added),
             (mfa.authenticator_removed, signing.on_factor_removed),
             (mfa.authenticator_reset, signing.on_codes_made),
+            (mfa.authentication_failed, signing.on_factor_refused),
         ):
             signal.connect(listener, dispatch_uid=f"merchants.{listener.__name__}.{id(signal)}")

@@ -163,13 +163,11 @@ def _facts(row: Any) -> str:
     """What an entry says besides, in one line; `row.values` are the personal values."""
     said = []
     for name, value in row.facts.items():
-        if isinstance(value, list) and len(value) == 2 and name != "credentials":
+        if isinstance(value, list) and len(value) == 2:
             shown = f"{value[0]} → {value[1]}"
         elif isinstance(value, dict):
-            kept = row.values.get(name) if "digest" in value else None
+            kept = row.values.get(name, now_("not shown")) if "digest" in value else None
             shown = kept if kept is not None else now_("erased")
-        elif isinstance(value, list):
-            shown = ", ".join(str(each) for each in value)
         else:
             shown = str(value)
         said.append(f"{name}: {shown}")

@@ -61,5 +61,7 @@ class TrailFilter(FilterSet):
         return rows.filter(at__gte=datetime.combine(day, time(), self.zone))
 
     def to_day(self, rows: QuerySet[AuditEntry], _name: str, day: date) -> QuerySet[AuditEntry]:
+        if day == date.max:
+            return rows
         after = datetime.combine(day + timedelta(days=1), time(), self.zone)
         return rows.filter(at__lt=after)

@@ -132,9 +132,13 @@ class PlaceForm(forms.Form):
         cleaned = super().clean() or {}
         if not cleaned.get("every_branch") and not cleaned.get("branches"):
             self.add_error("branches", _("Choose at least one branch, or all of them."))
+        if cleaned.get("role") == Role.OWNER and not cleaned.get("every_branch"):
+            self.add_error("every_branch", _("An owner has all branches."))
         until = cleaned.get("until")
         if until is not None and until < timezone.now().date():
             self.add_error("until", _("This day is over."))
+        elif until is not None and until > timezone.now().date() + timedelta(days=3660):
+            self.add_error("until", _("This day is too far away; leave it empty instead."))
         return cleaned
 
     @property

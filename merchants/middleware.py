@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from time import time
 
-from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
-from allauth.mfa.utils import is_mfa_enabled
+from allauth.account.adapter import get_adapter
+from allauth.account.authentication import (
+    AUTHENTICATION_METHODS_SESSION_KEY,
+    get_authentication_records,
+)
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +15,7 @@ from django.shortcuts import redirect
 from django.urls import resolve
 from django.utils.functional import SimpleLazyObject
 
+from merchants.actions.signing import FACTORED
 from merchants.actions.trail import Scene, acting
 from merchants.models import Door, Membership
 from merchants.queries import CHOSEN, CHOSEN_BRANCH, branches_for, memberships_of
@@ -94,10 +98,10 @@ def second_factor(get_response: Answer) -> Answer:
     """Ask those who see money or people for a second factor before anything else."""
 
     def answer(request: HttpRequest) -> HttpResponse:
-        if settings.SECOND_FACTOR_FORCED and _lacks(request):
+        if settings.SECOND_FACTOR_FORCED and lacks_factor(request):
             name = resolve(request.path_info).view_name or ""
             if not name.startswith(WITHOUT_FACTOR):
-                page = redirect("mfa_index")
+                page = redirect(_where_to_show_it(request))
                 if "HX-Request" in request.headers:
                     return HttpResponse(status=204, headers={"HX-Redirect": page["Location"]})
                 return page
@@ -106,16 +110,22 @@ def second_factor(get_response: Answer) -> Answer:
     return answer
 
 
-def _lacks(request: HttpRequest) -> bool:
-    """Whether the person must have a second factor and has none."""
-    if not request.user.is_authenticated or request.session.get("factored"):
+def lacks_factor(request: HttpRequest) -> bool:
+    """Whether the person must have a second factor and has not shown one in this session."""
+    if not request.user.is_authenticated:
         return False
     if not any(member.needs_factor for member in request.memberships):  # type: ignore[attr-defined]
         return False
-    if is_mfa_enabled(request.user):
-        request.session["factored"] = True
-        return False
-    return True
+    records = get_authentication_records(request, request.user)
+    shown = any(record["method"] == "mfa" for record in records)
+    return not shown and not request.session.get(FACTORED)
+
+
+def _where_to_show_it(request: HttpRequest) -> str:
+    """Where one that the person has is asked for, or else where one is added."""
+    methods = get_adapter().get_reauthentication_methods(request.user)
+    own = [each["url"] for each in methods if each["id"].startswith("mfa")]
+    return f"{own[0]}?next=/" if own else "mfa_index"
 
 
 def _pick(own: list[Membership], chosen: int | None) -> Membership | None:

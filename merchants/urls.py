@@ -1,6 +1,7 @@
 """Signing in, branches, accounts, and where webhooks arrive."""
 
 from allauth.account import views as account
+from django.contrib.auth.decorators import login_required
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from merchants.views import accounts, branches, chosen, hooks, signing, team, tokens, trail
@@ -61,6 +62,11 @@ urlpatterns = [
         "password/new/done/",
         account.password_reset_from_key_done,
         name="account_reset_password_from_key_done",
+    ),
+    path(
+        "second-factor/webauthn/keys/<int:pk>/remove/",
+        login_required(signing.RemovePasskeyPage.as_view()),
+        name="mfa_remove_webauthn",
     ),
     path("second-factor/", include("allauth.mfa.urls")),
     path("set-password/<uidb64>/<token>/", signing.SetPasswordPage.as_view(), name="set-password"),

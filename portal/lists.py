@@ -28,6 +28,7 @@ from django_filters import FilterSet
 from portal import htmx, keyset
 from portal.api import scope
 from portal.columns import Column, plain, zone_of
+from portal.confirm import ask_again, is_confirmed
 from portal.templatetags.show import NONE, count
 
 SIZE = 50
@@ -352,13 +353,17 @@ def show(
     `exported` is told the list and the query of a download. `context` holds `views`, which the
     person has saved, and `freshness`.
     """
+    member = listing.request.member  # type: ignore[attr-defined]
     if listing.wants_download:
-        listing.request.member.need("EXPORT")  # type: ignore[attr-defined]
+        member.need("EXPORT")
+        # Whoever sees people in full hands them over only after showing who they are.
+        if member.may("PERSONAL") and not is_confirmed(listing.request):
+            return ask_again(listing.request)
         handed = listing.download()
         exported(listing.of.name, listing.query)
         return handed
     listing.complete = "; ".join(str(each) for each in context["freshness"])
-    context["may_export"] = listing.request.member.may("EXPORT")  # type: ignore[attr-defined]
-    context["may_share"] = listing.request.member.may("TEAM")  # type: ignore[attr-defined]
+    context["may_export"] = member.may("EXPORT")
+    context["may_share"] = member.may("TEAM")
     context |= {"listing": listing, "page": listing.page, "filter": listing.chosen}
     return htmx.page(listing.request, "list.html", context, fragment="rows")

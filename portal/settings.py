@@ -218,6 +218,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 # A mail to a stranger who has no sign-in would be a way to write to anybody.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_FORMS = {"change_password": "merchants.adapters.ChangePassword"}
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Merchant Portal: "
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
@@ -225,7 +226,8 @@ ACCOUNT_LOGOUT_ON_GET = False
 # PCI DSS 4, 8.3.4: ten failures close an e-mail, and an address, for half an hour.
 ACCOUNT_RATE_LIMITS = {
     "login": "60/m/ip",
-    "login_failed": "10/30m/key,10/30m/ip",
+    "login_failed": "10/30m/key",
+    "from_address": "10/30m/ip",
     "reset_password": "20/h/ip,3/h/key",
     "reauthenticate": "20/m/user",
     "change_password": "10/m/user",

@@ -56,7 +56,11 @@ class TerminalUsers(ReadOnly):
     keys = Keys("pk", descending=False)
 
     def shown(self, member: Membership, rows: Sequence[Any]) -> None:
-        if member.sees_personal and rows:
+        if not member.sees_personal or not rows:
+            return
+        if self.detail:
+            saw("person.seen", self.get_object())
+        else:
             saw("people.listed", people=len(rows))
 
     @classmethod

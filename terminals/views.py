@@ -18,7 +18,6 @@ from merchants.queries import (
     saved_views,
 )
 from portal import htmx
-from portal.confirm import ask_again, is_confirmed
 from portal.lists import Listing, show
 from providers.base.registry import providers, said
 from terminals import queries
@@ -58,8 +57,6 @@ def people(request: HttpRequest) -> HttpResponseBase:
         # A name that may not be seen may not be guessed letter by letter either.
         del chosen.filters["name"]
     listing = Listing(request, PEOPLE, chosen)
-    if listing.wants_download and member.may(Right.EXPORT) and not is_confirmed(request):
-        return ask_again(request)
     return show(
         listing,
         sees_personal=member.sees_personal,

@@ -3,6 +3,7 @@
 A new address without a class fails here.
 """
 
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -526,6 +527,7 @@ class TestRoles:
             f"/terminals/people/{held.terminal_user_id}/", "/transactions/",
             f"/transactions/{sold.pk}/", f"/transactions/{sold.pk}/?peek",
             f"/transactions/{sold.pk}/slip/", f"/search/?q={held.tid}",
+            f"/transactions/?terminal_user={held.terminal_user_id}",
         ]  # fmt: skip
         files = [
             f"{url}?columns=holder&columns=terminals&download=csv"
@@ -554,6 +556,30 @@ class TestRoles:
         assert all(full.values()), full
         probe = Caller(member, token).pages.get(f"/terminals/people/?name={people[0].name[:3]}")
         assert len(probe.context["page"].rows) == len(people)
+
+    def test_a_cursor_cannot_be_read(self, worlds: Any, token: Any) -> None:
+        caller = Caller(person_with(worlds, "SUPPORT"), token)
+        page = caller.pages.get("/terminals/people/?few=1").context["page"]
+        assert page.next
+        raw = urlsafe_b64decode(page.next + "=" * (-len(page.next) % 4))
+        assert page.rows[-1].name.encode() not in raw
+
+    @pytest.mark.parametrize(
+        ("role", "whole"), [("OWNER", True), ("ACCOUNTANT", False), ("SUPPORT", False)]
+    )
+    def test_the_first_digits_of_a_card_need_their_right(
+        self, worlds: Any, token: Any, role: str, whole: bool
+    ) -> None:
+        sold = Transaction.objects.filter(account=worlds["own"], status="APPROVED").order_by("pk")[
+            0
+        ]
+        caller = Caller(person_with(worlds, role), token)
+        (shown, *_rest) = caller.api.get(f"/api/v1/transactions/{sold.pk}/receipt/").json()
+        pan = shown["fields"]["pan"]
+        assert pan.endswith(sold.pan_last4 or "?")
+        assert pan[:4].isdigit() is whole
+        for url in (f"/transactions/{sold.pk}/", f"/transactions/{sold.pk}/slip/"):
+            assert pan in caller.pages.get(url).content.decode()
 
     def test_one_branch_is_one_branch_everywhere(self, worlds: Any, token: Any) -> None:
         from merchants.queries import branches_for

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from merchants.models import ApiToken, Membership, Merchant, ProviderAccount
@@ -181,3 +182,14 @@ def test_the_settings_of_the_production_guide_pass_the_checks_for_deployment() -
     done = subprocess.run(words, env=given, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "no issues" in done.stdout
+
+
+@pytest.mark.django_db
+def test_an_operator_cannot_take_the_last_owner_away(alice: Membership) -> None:
+    words = {"merchant": alice.merchant.slug, "role": "support"}
+    with pytest.raises(CommandError, match="owner who stays"):
+        call_command("person", alice.user.email, **words)
+    Membership.objects.filter(pk=alice.pk).update(ended_at=alice.created_at)
+    call_command("person", alice.user.email, merchant=alice.merchant.slug, role="owner")
+    alice.refresh_from_db()
+    assert (alice.role, alice.ended_at) == ("OWNER", None)

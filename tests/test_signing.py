@@ -87,23 +87,36 @@ class TestSecondFactor:
         assert signed_in(first)
         assert not signed_in(second)
 
-    def test_who_sees_money_or_people_is_kept_until_they_have_one(
+    def test_the_last_passkey_of_who_needs_a_factor_stays(
         self, person: User, settings: Any
     ) -> None:
         settings.SECOND_FACTOR_FORCED = True
+        client, _secret = with_app(person)
+        key = Authenticator.objects.create(user=person, type="webauthn", data={"name": "Phone"})
+        Authenticator.objects.filter(user=person, type="totp").delete()
+        client.post(f"/second-factor/webauthn/keys/{key.pk}/remove/")
+        assert Authenticator.objects.filter(pk=key.pk).exists()
+        settings.SECOND_FACTOR_FORCED = False
+        client.post(f"/second-factor/webauthn/keys/{key.pk}/remove/")
+        assert not Authenticator.objects.filter(pk=key.pk).exists()
+
+    def test_a_session_without_the_factor_is_not_opened_by_somebody_elses_adding_it(
+        self, person: User, settings: Any
+    ) -> None:
+        settings.SECOND_FACTOR_FORCED = True
+        intruder = Client()
+        post(intruder, person.email)
+        assert intruder.get("/").status_code == 302
+        Authenticator.objects.create(user=person, type="totp", data={"secret": ""})
+        answer = intruder.get("/transactions/")
+        assert answer["Location"].startswith("/second-factor/reauthenticate/")
+
+    def test_a_wrong_code_is_recorded(self, person: User) -> None:
+        with_app(person)
         client = Client()
         post(client, person.email)
-        for url in ("/", "/transactions/", "/accounts/", "/terminals/people/"):
-            answer = client.get(url)
-            assert (answer.status_code, answer["Location"]) == (302, "/second-factor/")
-        fragment = client.get("/", headers={"HX-Request": "true"})
-        assert fragment["HX-Redirect"] == "/second-factor/"
-        assert "Add a second factor to go on" in client.get("/second-factor/").content.decode()
-        secret = client.get("/second-factor/totp/activate/").context["form"].secret
-        client.post("/second-factor/totp/activate/", {"code": code_of(secret)})
-        assert signed_in(client)
-        client.post("/second-factor/totp/deactivate/")
-        assert Authenticator.objects.filter(user=person, type="totp").exists()
+        client.post("/second-factor/authenticate/", {"code": "000000"})
+        assert AuditEntry.objects.filter(action="person.refused").count() == 1
 
     def test_a_support_agent_may_go_without(self, person: User, settings: Any) -> None:
         settings.SECOND_FACTOR_FORCED = True
@@ -203,6 +216,31 @@ def error_of(text: str) -> str:
 
 
 @pytest.mark.usefixtures("committed")
+def test_who_sees_money_or_people_is_kept_until_they_have_one(settings: Any) -> None:
+    settings.SECOND_FACTOR_FORCED = True
+    merchant = Merchant.objects.create(slug="acme", name="Acme")
+    person = add_person(email="alice@acme.test", merchant=merchant, role="OWNER").user
+    person.set_password(PASSWORD)
+    person.save()
+    client, elsewhere = Client(), Client()
+    for each in (client, elsewhere):
+        post(each, person.email)
+    for url in ("/", "/transactions/", "/accounts/", "/terminals/people/"):
+        answer = client.get(url)
+        assert (answer.status_code, answer["Location"]) == (302, "/second-factor/")
+    fragment = client.get("/", headers={"HX-Request": "true"})
+    assert fragment["HX-Redirect"] == "/second-factor/"
+    assert "Add a second factor to go on" in client.get("/second-factor/").content.decode()
+    secret = client.get("/second-factor/totp/activate/").context["form"].secret
+    client.post("/second-factor/totp/activate/", {"code": code_of(secret)})
+    assert signed_in(client)
+    # A session that knew the password alone is over.
+    assert elsewhere.get("/second-factor/")["Location"].startswith("/sign-in/")
+    client.post("/second-factor/totp/deactivate/")
+    assert Authenticator.objects.filter(user=person, type="totp").exists()
+
+
+@pytest.mark.usefixtures("committed")
 def test_no_secret_of_an_app_is_in_the_clear() -> None:
     merchant = Merchant.objects.create(slug="acme", name="Acme")
     user = add_person(email="alice@acme.test", merchant=merchant, role="OWNER").user
@@ -241,6 +279,23 @@ def test_fifty_at_once_are_checked_ten_times_at_most(monkeypatch: Any) -> None:
     for each in tries:
         each.join()
     assert 1 <= len(checked) <= 10
+
+
+@pytest.mark.django_db
+class TestOldPassword:
+    def test_is_counted_like_any_other_try(self, person: User) -> None:
+        client = Client()
+        post(client, person.email)
+        new = "another long one 8"
+        for number in range(11):
+            form = {"oldpassword": f"wrong {number}", "password1": new, "password2": new}
+            assert client.post("/password/", form, REMOTE_ADDR=f"192.0.2.{number}").status_code in (
+                200, 429,
+            )  # fmt: skip
+        form = {"oldpassword": PASSWORD, "password1": new, "password2": new}
+        client.post("/password/", form, REMOTE_ADDR="192.0.2.99")
+        person.refresh_from_db()
+        assert person.check_password(PASSWORD)
 
 
 @pytest.mark.django_db

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from merchants.actions import team
-from merchants.actions.people import add_person
+from merchants.actions.people import add_person, make_token
 from merchants.actions.team import NotAllowed, Place
 from merchants.models import (
     AuditEntry,
@@ -222,6 +223,42 @@ class TestEnding:
         Membership.objects.filter(pk=other.pk).update(expires_at=later)
         with pytest.raises(NotAllowed, match="owner who stays"):
             team.end_member(by=alice, member=alice, at=timezone.now())
+
+    def test_an_owner_of_some_branches_keeps_nothing_open(self, alice: Membership) -> None:
+        branch = Branch.objects.create(merchant=alice.merchant, name="One")
+        client = browser_of(alice)
+        form = {"role": "OWNER", "branches": [branch.pk]}
+        assert client.post(f"/team/{alice.pk}/", form).status_code == 422
+        with pytest.raises(NotAllowed, match="owner who stays"):
+            team.change_member(
+                by=alice, member=alice, place=Place("OWNER", branches=[branch]), at=timezone.now()
+            )
+        other = add_person(email="o@acme.test", merchant=alice.merchant, role="OWNER")
+        Membership.objects.filter(pk=other.pk).update(every_branch=False)
+        with pytest.raises(NotAllowed, match="owner who stays"):
+            team.end_member(by=alice, member=alice, at=timezone.now())
+
+    def test_keys_end_with_their_member_and_do_not_come_back(self, alice: Membership) -> None:
+        at = timezone.now()
+        carol = add_person(email="c@acme.test", merchant=alice.merchant, role="ADMIN")
+        key = Client(headers={"Authorization": f"Token {make_token(member=carol, at=at)}"})
+        assert key.get("/api/v1/branches/").status_code == 200
+        team.end_member(by=alice, member=carol, at=at)
+        made, _secret = team.invite(by=alice, email="c@acme.test", place=Place("ADMIN"), at=at)
+        team.accept(invitation=made, user=carol.user, at=at)
+        assert key.get("/api/v1/branches/").status_code == 401
+
+    def test_what_was_read_before_the_lock_counts_for_nothing(
+        self, alice: Membership, admin: Membership
+    ) -> None:
+        at = timezone.now()
+        Membership.objects.filter(pk=admin.pk).update(role="SUPPORT")
+        with pytest.raises(PermissionDenied):
+            team.invite(by=admin, email="d@acme.test", place=Place("SUPPORT"), at=at)
+        Membership.objects.filter(pk=admin.pk).update(ended_at=at)
+        with pytest.raises(NotAllowed, match="over"):
+            team.invite(by=admin, email="d@acme.test", place=Place("SUPPORT"), at=at)
+        assert not Invitation.objects.exists()
 
     def test_who_was_ended_can_be_invited_again(self, alice: Membership) -> None:
         carol = add_person(email="c@acme.test", merchant=alice.merchant, role="ADMIN")

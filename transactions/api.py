@@ -1,5 +1,6 @@
 """The JSON of transactions, receipts and payment sessions."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django_filters import FilterSet, NumberFilter
@@ -10,13 +11,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from merchants.actions.trail import saw
+from merchants.models import Membership
 from portal.api import BranchName, ReadOnly, TerminalUserJson
 from portal.keyset import Keys
 from terminals.models import Terminal
 from transactions import queries
 from transactions.filters import TransactionFilter
 from transactions.models import Session, Transaction
-from transactions.receipts import unpack
+from transactions.receipts import shown_to
 
 
 class TerminalId(serializers.ModelSerializer[Terminal]):
@@ -85,14 +87,20 @@ class Transactions(ReadOnly):
     keys = Keys("occurred_at")
     filterset_class = TransactionFilter
 
+    def shown(self, member: Membership, rows: Sequence[Any]) -> None:
+        people = [row["terminal_user"] for row in rows if row["terminal_user"]]
+        if member.sees_personal and people:
+            saw("people.listed", people=len(people))
+
     @extend_schema(responses=ReceiptJson(many=True), filters=False)
     @action(detail=True, pagination_class=None, filter_backends=[])
     def receipt(self, request: Request, pk: str) -> Response:
         """The receipts of a transaction, in the order in which they were printed."""
         transaction = self.get_object()
+        member: Any = request.auth
         saw("receipt.seen", transaction)
         found = [
-            {"ref": each.ref, "kind": each.kind, "printed": unpack(each)}
+            {"ref": each.ref, "kind": each.kind, "printed": shown_to(member, each)}
             for each in queries.receipts_of(transaction)
         ]
         return Response(ReceiptJson(found, many=True).data)

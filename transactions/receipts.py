@@ -6,6 +6,7 @@ import msgspec
 import xxhash
 import zstandard
 
+from merchants.models import Membership, Right
 from providers.base.registry import providers
 from transactions.models import Receipt, ReceiptDictionary
 
@@ -61,3 +62,12 @@ def unpack(receipt: Receipt) -> dict[str, str]:
     """A stored receipt's fields."""
     body = _decompressor(bytes(receipt.dictionary.example)).decompress(bytes(receipt.body))
     return msgspec.json.decode(body, type=dict[str, str])
+
+
+def shown_to(member: Membership, receipt: Receipt) -> dict[str, str]:
+    """A receipt's fields for somebody; of a card no more than its last four without the right."""
+    printed = unpack(receipt)
+    pan = printed.get("pan")
+    if pan and not member.may(Right.CARDS):
+        printed["pan"] = f"**** **** **** {pan[-4:]}"
+    return printed

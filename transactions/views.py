@@ -28,7 +28,7 @@ from transactions.columns import TRANSACTIONS
 from transactions.events import events_of
 from transactions.filters import TransactionFilter
 from transactions.models import Kind, Scheme, Status, Transaction
-from transactions.receipts import unpack
+from transactions.receipts import shown_to
 
 
 @login_required
@@ -53,12 +53,12 @@ def _names(request: HttpRequest, member: Membership) -> dict[str, dict[str, str]
         names["branch"] = branch_names(request)
     for key, found, field in (
         ("terminal", terminals_for, "tid"),
-        ("terminal_user", terminal_users_for, "name"),
+        ("terminal_user", terminal_users_for, "shown"),
     ):
         asked = request.GET.get(key, "")
         if asked.isascii() and asked.isdigit() and len(asked) < 19:
-            own = found(member).filter(pk=int(asked)).values_list(field, flat=True)
-            names[key] = dict.fromkeys([asked], own.first() or asked)
+            own: Any = found(member).filter(pk=int(asked)).first()
+            names[key] = {asked: getattr(own, field) if own else asked}
     return names
 
 
@@ -80,7 +80,7 @@ def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
         return htmx.page(request, "transactions/peek.html", {"transaction": found})
     saw("receipt.seen", found)
     zone = found.branch.zone if found.branch else None
-    slips = _slips(found)
+    slips = _slips(member, found)
     before, after = queries.neighbours_of(member, found)
     context = {
         "transaction": found, "receipts": slips, "zone": zone,
@@ -96,15 +96,15 @@ def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
 @htmx.object_view(own_transaction, "GET", "HEAD")
 def slip(request: HttpRequest, found: Transaction) -> HttpResponse:
     """The receipts alone, as wide as the paper of a till."""
-    member_with(request, Right.LOOK_UP)
+    member = member_with(request, Right.LOOK_UP)
     saw("receipt.seen", found, paper="80 mm")
-    context = {"transaction": found, "receipts": _slips(found)}
+    context = {"transaction": found, "receipts": _slips(member, found)}
     return htmx.page(request, "transactions/slip.html", context)
 
 
-def _slips(found: Transaction) -> list[dict[str, Any]]:
+def _slips(member: Membership, found: Transaction) -> list[dict[str, Any]]:
     return [
-        {"kind": each.kind, "number": each.position + 1, "printed": unpack(each)}
+        {"kind": each.kind, "number": each.position + 1, "printed": shown_to(member, each)}
         for each in queries.receipts_of(found)
     ]
 

@@ -74,30 +74,34 @@ def change_account(
     With new credentials a refused or paused one is active again. Raises InvalidCredentials or
     AlreadyConnected, and then nothing has changed.
     """
-    changes: dict[str, Any] = {}
-    if name != account.name:
-        changes["name"] = [account.name, name]
-        account.name = name
-    if credentials:
-        before = described(account)
-        _seal(account, check_credentials(account.provider, credentials), at)
-        account.state, account.next_sync_at = State.ACTIVE, at
-        account.failures, account.retry_at = 0, None
-        after = described(account)
-        changes["credentials"] = sorted(credentials)
-        changes |= {
-            key: [before.get(key), value]
-            for key, value in after.items()
-            if before.get(key) != value
-        }
-    if not changes:
-        return
     try:
         with transaction.atomic():
-            account.save()
-            record("account.changed", subject=account, facts=changes)
+            # As it is behind the lock: what somebody did meanwhile is not undone.
+            now = ProviderAccount.objects.select_for_update().get(pk=account.pk)
+            if now.state == State.REMOVED:
+                return
+            changes: dict[str, Any] = {}
+            if name != now.name:
+                changes["name"] = [now.name, name]
+                now.name = name
             if credentials:
-                wake("merchants.sync_account", account.pk, "SCHEDULE")
+                before = described(now)
+                _seal(now, check_credentials(now.provider, credentials), at)
+                now.state, now.next_sync_at = State.ACTIVE, at
+                now.failures, now.retry_at = 0, None
+                after = described(now)
+                changes["credentials"] = ", ".join(sorted(credentials))
+                changes |= {
+                    key: [before.get(key), value]
+                    for key, value in after.items()
+                    if before.get(key) != value
+                }
+            if not changes:
+                return
+            now.save()
+            record("account.changed", subject=now, facts=changes)
+            if credentials:
+                wake("merchants.sync_account", now.pk, "SCHEDULE")
     except IntegrityError:
         raise AlreadyConnected("These credentials are connected already.") from None
 

@@ -20,7 +20,7 @@ AT_ONCE = 500
 def rotate(using: str) -> dict[str, int]:
     """Encrypt anew what an older key encrypts; how many rows of each kind were.
 
-    Nothing is locked: a row that somebody changes meanwhile was changed with the newest key.
+    Nothing is locked, and nothing stops meanwhile.
     """
     return {
         "accounts": _each(
@@ -45,14 +45,18 @@ def rotate(using: str) -> dict[str, int]:
 
 
 def _each(rows: "models.QuerySet[Any]", field: str, renewed: Callable[[Any], Any]) -> int:
-    """Rewrite a field where it was made with an older key, and has not changed since."""
-    changed = 0
+    """Rewrite a field where it was made with an older key.
+
+    One that was changed meanwhile, which need not have renewed all of it, is looked at again.
+    """
+    changed = missed = 0
     for row in _walked(rows):
         old, new = getattr(row, field), renewed(row)
         if new is not None:
-            same = rows.filter(pk=row.pk, **{field: old})
-            changed += same.update(**{field: new})
-    return changed
+            written = rows.filter(pk=row.pk, **{field: old}).update(**{field: new})
+            changed += written
+            missed += not written
+    return changed + (_each(rows, field, renewed) if missed else 0)
 
 
 def _walked(rows: "models.QuerySet[Any]") -> Iterator[Any]:

@@ -19,7 +19,7 @@ from merchants.models import (
     Letter,
     Membership,
     Merchant,
-    Role,
+    Right,
 )
 from merchants.queries import in_force
 from portal import encryption
@@ -43,10 +43,9 @@ def send_invitation(invitation: Invitation, secret: str, portal: str) -> None:
 
 
 def digest(merchant: Merchant, since: datetime, until: datetime) -> int:
-    """Mail a merchant's owners what stands in the trail of some days, counted; to how many."""
-    owners = Membership.objects.filter(
-        in_force(until), merchant=merchant, role=Role.OWNER, user__is_active=True
-    ).select_related("user")
+    """Mail those who may read a merchant's trail what stands there of some days; to how many."""
+    team = Membership.objects.filter(in_force(until), merchant=merchant, user__is_active=True)
+    readers = [each for each in team.select_related("user", "custom_role") if each.may(Right.TRAIL)]
     rows = AuditEntry.objects.filter(merchant=merchant, at__gte=since, at__lt=until)
     counted = rows.order_by().values_list("action").annotate(found=Count("pk"))
     found = sorted(counted, key=lambda row: (-row[1], row[0]))
@@ -56,7 +55,7 @@ def digest(merchant: Merchant, since: datetime, until: datetime) -> int:
     context = {"merchant": merchant, "lines": lines, "since": since, "until": until}
     text = render_to_string("merchants/digest.txt", context)
     subject = _("%(merchant)s: who did and saw what last week") % {"merchant": merchant.name}
-    sent = [send_mail(subject, text, None, [each.user.email]) for each in owners]
+    sent = [send_mail(subject, text, None, [each.user.email]) for each in readers]
     return len(sent)
 
 
@@ -97,10 +96,10 @@ def send_letters(at: datetime) -> int:
 
 
 def _send(letter: Letter, at: datetime) -> int:
-    said = json.loads(encryption.unseal(bytes(letter.sealed), row=ROW))
     try:
+        said = json.loads(encryption.unseal(bytes(letter.sealed), row=ROW))
         EmailMessage(connection=get_connection(settings.MAIL_BACKEND), **said).send()
-    except OSError as problem:
+    except Exception as problem:  # noqa: BLE001 (one odd letter must not keep the others back)
         log.warning("letter %s was not sent: %s", letter.pk, type(problem).__name__)
         if at - letter.created_at > TRIED_FOR:
             letter.delete()

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.tokens import default_token_generator
 from django.db import transaction
@@ -11,7 +12,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from merchants.actions.trail import record
-from merchants.models import ApiToken, Branch, Membership, Merchant, Right, User
+from merchants.models import ApiToken, Branch, Membership, Merchant, Right, Role, User
 
 
 @transaction.atomic
@@ -21,8 +22,14 @@ def add_person(*, email: str, merchant: Merchant, role: str, name: str = "") -> 
     user = User.objects.filter(email=email).first()
     if user is None:
         user = User.objects.create_user(email, name)
+    place: dict[str, Any] = {
+        "role": role, "custom_role": None, "ended_at": None, "expires_at": None,
+    }  # fmt: skip
+    if role == Role.OWNER:
+        # An owner of some branches could not manage the team.
+        place["every_branch"] = True
     membership, _ = Membership.objects.update_or_create(
-        user=user, merchant=merchant, defaults={"role": role}
+        user=user, merchant=merchant, defaults=place
     )
     return membership
 
@@ -59,8 +66,8 @@ def make_token(
             merchant=member.merchant_id,
             facts={
                 "name": name,
-                "rights": made.rights or "all",
-                "branches": made.branches or "all",
+                "rights": ", ".join(made.rights) if made.rights is not None else "all",
+                "branches": ", ".join(map(str, made.branches)) if made.branches else "all",
             },
         )
     return token

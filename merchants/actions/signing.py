@@ -2,12 +2,18 @@
 
 from typing import Any
 
+from django.contrib.auth import update_session_auth_hash
+from django.core.cache import cache
 from django.db.models import F
 from django.http import HttpRequest
 
 from merchants.actions.trail import Personal, record
 from merchants.models import User
 from merchants.queries import memberships_of
+
+LOCKED_FOR = 30 * 60
+# The session's mark that a second factor was added in it.
+FACTORED = "factored"
 
 
 def merchant_of(user: User | None) -> int | None:
@@ -39,7 +45,10 @@ def asked_for_link(email: str) -> None:
 
 
 def locked_out(email: str) -> None:
+    """Recorded once while it lasts: whoever goes on trying must not fill the trail."""
     user, facts = _about(email)
+    if not cache.add(f"locked-out:{user.pk if user else 0}", "1", LOCKED_FOR):
+        return
     record("person.locked_out", subject=user, merchant=merchant_of(user), facts=facts)
 
 
@@ -69,14 +78,26 @@ def on_password(request: HttpRequest, user: User, **_: object) -> None:
     note("person.set_password", user)
 
 
-def on_factor_added(user: User, authenticator: Any, **_: object) -> None:
-    if authenticator.type != "recovery_codes":
-        note("person.factor_added", user, kind=authenticator.type)
+def on_factor_added(request: HttpRequest, user: User, authenticator: Any, **_: object) -> None:
+    """Sessions that were begun without it end; this one has just shown it."""
+    if authenticator.type == "recovery_codes":
+        return
+    note("person.factor_added", user, kind=authenticator.type)
+    User.objects.filter(pk=user.pk).update(sessions_ended=F("sessions_ended") + 1)
+    user.refresh_from_db(fields=["sessions_ended"])
+    update_session_auth_hash(request, user)
+    request.session[FACTORED] = True
 
 
-def on_factor_removed(user: User, authenticator: Any, **_: object) -> None:
-    if authenticator.type != "recovery_codes":
-        note("person.factor_removed", user, kind=authenticator.type)
+def on_factor_removed(request: HttpRequest, user: User, authenticator: Any, **_: object) -> None:
+    if authenticator.type == "recovery_codes":
+        return
+    note("person.factor_removed", user, kind=authenticator.type)
+    request.session.pop(FACTORED, None)
+
+
+def on_factor_refused(user: User, **_: object) -> None:
+    note("person.refused", user, factor="second")
 
 
 def on_codes_made(user: User, **_: object) -> None:

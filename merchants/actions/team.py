@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from merchants.actions.people import token_digest
+from merchants.actions.people import add_person, token_digest
 from merchants.actions.trail import Personal, record
 from merchants.models import (
     Branch,
@@ -82,12 +82,23 @@ def _held(merchant: int) -> None:
     Merchant.objects.select_for_update().get(pk=merchant)
 
 
+def _as_now(member: Membership, at: datetime) -> Membership:
+    """The same membership as it is behind the lock. Raises NotAllowed where it is over."""
+    found = Membership.objects.filter(in_force(at), pk=member.pk)
+    now = found.select_related("user", "merchant", "custom_role").first()
+    if now is None:
+        raise NotAllowed(_("This membership is over."))
+    return now
+
+
 def _owner_stays(member: Membership, at: datetime) -> None:
     """Raise NotAllowed where no other lasting owner would be left."""
     if member.role != Role.OWNER:
         return
     others = Membership.objects.filter(in_force(at), merchant=member.merchant_id, role=Role.OWNER)
-    lasting = others.filter(expires_at=None, user__is_active=True).exclude(pk=member.pk)
+    # One of some branches cannot manage the team, so they keep nothing open.
+    lasting = others.filter(expires_at=None, every_branch=True, user__is_active=True)
+    lasting = lasting.exclude(pk=member.pk)
     if not lasting.exists():
         raise NotAllowed(
             _("A merchant needs an owner who stays. Make somebody else an owner first.")
@@ -100,8 +111,8 @@ def invite(*, by: Membership, email: str, place: Place, at: datetime) -> tuple[I
 
     An open invitation to the same e-mail is replaced. Raises NotAllowed.
     """
-    _may_grant(by, place.rights)
     _held(by.merchant_id)
+    _may_grant(_as_now(by, at), place.rights)
     email = email.strip().lower()
     if Membership.objects.filter(in_force(at), merchant=by.merchant_id, user__email=email).exists():
         raise NotAllowed(_("%(email)s is in the team already.") % {"email": email})
@@ -117,7 +128,7 @@ def invite(*, by: Membership, email: str, place: Place, at: datetime) -> tuple[I
     )  # fmt: skip
     if place.branches is not None:
         made.branches.set(place.branches)
-    invited = Personal(email, "user", by.user_id)
+    invited = Personal(email, "invitation", made.pk)
     record("team.invited", subject=made, facts={"email": invited, **place.told()})
     return made, secret
 
@@ -154,6 +165,7 @@ def accept(*, invitation: Invitation, user: User, at: datetime) -> Membership:
         },
     )  # fmt: skip
     member.branches.set(invitation.branches.all())
+    member.tokens.all().delete()
     record("team.joined", subject=member, actor=user, facts=place_of(member).told())
     invitation.delete()
     return member
@@ -172,6 +184,9 @@ def _still_offered(invitation: Invitation, at: datetime) -> None:
 @transaction.atomic
 def join(*, invitation: Invitation, name: str, password: str, at: datetime) -> User:
     """Make the person whom an invitation is for, who takes the place at once."""
+    _held(invitation.merchant_id)
+    if User.objects.filter(email=invitation.email).exists():
+        raise NotAllowed(_("This invitation has been used or withdrawn."))
     user = User.objects.create_user(invitation.email, name, password)
     accept(invitation=invitation, user=user, at=at)
     return user
@@ -181,8 +196,10 @@ def join(*, invitation: Invitation, name: str, password: str, at: datetime) -> U
 def change_member(*, by: Membership, member: Membership, place: Place, at: datetime) -> None:
     """Give a member another place. Raises NotAllowed."""
     _held(member.merchant_id)
-    _may_grant(by, place.rights | member.rights)
-    if place.role != Role.OWNER or place.expires_at is not None:
+    member = _as_now(member, at)
+    _may_grant(_as_now(by, at), place.rights | member.rights)
+    stays = place.role == Role.OWNER and place.expires_at is None and place.branches is None
+    if not stays:
         _owner_stays(member, at)
     before, after = place_of(member).told(), place.told()
     changes = {key: [before[key], after[key]] for key in after if before[key] != after[key]}
@@ -200,9 +217,12 @@ def change_member(*, by: Membership, member: Membership, place: Place, at: datet
 def end_member(*, by: Membership, member: Membership, at: datetime) -> None:
     """End a membership; what is asked for a moment later is refused. Raises NotAllowed."""
     _held(member.merchant_id)
+    member = _as_now(member, at)
     if by.pk != member.pk:
-        _may_grant(by, member.rights)
+        _may_grant(_as_now(by, at), member.rights)
     _owner_stays(member, at)
+    # A key that was lost with its member must not open again with them.
+    member.tokens.all().delete()
     if Membership.objects.filter(pk=member.pk, ended_at=None).update(ended_at=at):
         record("team.left" if by.pk == member.pk else "team.ended", subject=member)
 
@@ -221,17 +241,37 @@ def keep_role(
     taken = CustomRole.objects.filter(merchant=by.merchant_id, name=name)
     if (taken.exclude(pk=role.pk) if role else taken).exists():
         raise NotAllowed(_("There is a role of this name already."))
-    facts: dict[str, Any] = {"name": name, "rights": [each.value for each in known]}
+    held = ", ".join(each.value for each in known)
     if role is None:
         role = CustomRole.objects.create(merchant_id=by.merchant_id, name=name, rights=known)
-        record("role.made", subject=role, facts=facts)
+        record("role.made", subject=role, facts={"name": name, "rights": held})
     else:
+        before = {"name": role.name, "rights": ", ".join(role.rights)}
         role.name, role.rights = name, known
         role.save()
-        record("role.changed", subject=role, facts=facts)
+        after = {"name": name, "rights": held}
+        changes = {key: [before[key], after[key]] for key in after if before[key] != after[key]}
+        record("role.changed", subject=role, facts=changes)
     return role
 
 
 def is_known(invitation: Invitation) -> bool:
     """Whether the person whom an invitation is for can sign in already."""
     return User.objects.filter(email=invitation.email).exists()
+
+
+@transaction.atomic
+def put_in_role(
+    *, email: str, merchant: Merchant, role: str, name: str, at: datetime
+) -> Membership:
+    """Make somebody a member by an operator's word, or give a member back a usual role.
+
+    Raises NotAllowed where no owner would be left.
+    """
+    _held(merchant.pk)
+    known = Membership.objects.filter(merchant=merchant, user__email=email.strip().lower()).first()
+    if known is not None and role != Role.OWNER and known.ended_at is None:
+        _owner_stays(known, at)
+    member = add_person(email=email, merchant=merchant, role=role, name=name)
+    record("team.joined", subject=member, actor=member.user, facts={"role": role})
+    return member

@@ -42,6 +42,7 @@ ACTIONS = {
     "person.switched": _("Switched to this merchant"),
     "person.looked_at_branch": _("Kept lists to a branch"),
     "person.seen": _("Saw a person in full"),
+    "person.erased": _("Erased a person"),
     "people.listed": _("Saw people in full in a list"),
     "team.invited": _("Invited somebody"),
     "team.withdrawn": _("Withdrew an invitation"),

@@ -26,6 +26,7 @@ def choose_member(request: HttpRequest) -> HttpResponse:
         if str(membership.pk) == request.POST.get("membership"):
             request.session[CHOSEN] = membership.pk
             request.session.pop(CHOSEN_BRANCH, None)
+            request.session.cycle_key()
             record("person.switched", subject=membership)
             return redirect("home")
     raise Http404

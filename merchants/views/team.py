@@ -184,6 +184,7 @@ def join(request: HttpRequest, secret: str) -> HttpResponse:
         try:
             if user is not None and context["here"]:
                 actions.accept(invitation=found, user=user, at=now())
+                request.session.cycle_key()
                 return redirect("home")
             if form is not None and form.is_valid():
                 actions.join(invitation=found, at=now(), **form.answers)

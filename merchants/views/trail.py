@@ -23,7 +23,7 @@ def list_(request: HttpRequest) -> HttpResponseBase:
     people = {str(each.user_id): str(each.user) for each in team_of(member)}
 
     def completed(rows: list[AuditEntry]) -> None:
-        values = values_of(rows)
+        values = values_of(rows) if member.sees_personal else {}
         for row in rows:
             row.zone = zone  # type: ignore[attr-defined]
             row.values = values.get(row.pk, {})  # type: ignore[attr-defined]

@@ -67,6 +67,7 @@ def record(
     facts: Mapping[str, Any] | None = None,
     actor: User | None = None,
     reason: str = "",
+    about: tuple[str, int | None] | None = None,
 ) -> AuditEntry:
     """Add an entry, in the caller's transaction, so that it stands or falls with the change.
 
@@ -78,6 +79,8 @@ def record(
         merchant = getattr(subject, "merchant_id", None) or (
             now.member.merchant_id if now.member else None
         )
+    if about is None:
+        about = (subject._meta.model_name or "", subject.pk) if subject is not None else ("", None)
     plain: dict[str, Any] = {}
     personal: list[tuple[str, Personal, PersonKey, bytes]] = []
     for name, value in (facts or {}).items():
@@ -99,8 +102,8 @@ def record(
             door=now.door,
             address=now.address,
             action=action,
-            subject_kind=subject._meta.model_name or "" if subject is not None else "",
-            subject_id=subject.pk if subject is not None else None,
+            subject_kind=about[0],
+            subject_id=about[1],
             reason=reason,
             facts=plain,
         )
@@ -151,7 +154,9 @@ def opened(key: PersonKey) -> bytes | None:
 def forget(kind: str, subject_id: int, at: datetime) -> None:
     """Destroy a person's key: what the trail holds of them can never be read again."""
     key = _key_of(kind, subject_id)
-    PersonKey.objects.filter(pk=key.pk).update(sealed=None, destroyed_at=at)
+    with transaction.atomic():
+        PersonKey.objects.filter(pk=key.pk).update(sealed=None, destroyed_at=at)
+        record("person.erased", about=(kind, subject_id))
 
 
 def values_of(entries: Sequence[AuditEntry]) -> dict[int, dict[str, str | None]]:
@@ -183,11 +188,14 @@ def saw(action: str, subject: models.Model | None = None, **facts: Any) -> None:
 
 def exported(list_: str, query: str) -> None:
     """Record that rows were handed over."""
-    record("rows.exported", facts={"list": list_, "query": query})
+    record("rows.exported", facts={"list": list_, "query": _typed(query)})
 
 
 def searched(text: str, found: int) -> None:
     """Record a search. What was typed may be anybody's number, so it lies with who typed it."""
+    record("rows.searched", facts={"text": _typed(text), "found": found})
+
+
+def _typed(text: str) -> "Personal | str":
     who = _scene.get().user
-    typed = Personal(text, "user", who.pk) if who is not None else ""
-    record("rows.searched", facts={"text": typed, "found": found})
+    return Personal(text, "user", who.pk) if text and who is not None else ""

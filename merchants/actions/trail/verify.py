@@ -3,16 +3,13 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from django.db import connection, models, transaction
 
 from merchants.actions.trail.chain import AT_ONCE, BEGINNING, hashed, is_signed
 from merchants.actions.trail.record import opened, read
-from merchants.models import AuditEntry, AuditHead, AuditSeal, AuditStub, AuditValue
+from merchants.models import AuditEntry, AuditHead, AuditSeal, AuditStub, AuditValue, PersonKey
 
-# An entry that waits longer for its seal was kept from it.
-SEALED_WITHIN = timedelta(minutes=10)
 # Wrong places of a chain whose order is looked into.
 MOST_COMPARED = 200
 
@@ -27,7 +24,7 @@ class Flaw:
     entry: int | None = None
 
 
-def verify(chain: int, now: datetime) -> Iterator[Flaw]:
+def verify(chain: int) -> Iterator[Flaw]:
     """Walk a chain from its beginning, or from its stub, and name everything that is wrong."""
     # One moment: what is added meanwhile belongs to the next look.
     alone = not connection.in_atomic_block
@@ -35,10 +32,10 @@ def verify(chain: int, now: datetime) -> Iterator[Flaw]:
         if alone:
             with connection.cursor() as cursor:
                 cursor.execute("set transaction isolation level repeatable read")
-        yield from _verify(chain, now)
+        yield from _verify(chain)
 
 
-def _verify(chain: int, now: datetime) -> Iterator[Flaw]:
+def _verify(chain: int) -> Iterator[Flaw]:
     stub = AuditStub.objects.filter(chain=chain).first()
     head = AuditHead.objects.filter(chain=chain).first()
     number, previous = (stub.number, bytes(stub.hash)) if stub else (0, BEGINNING)
@@ -63,8 +60,9 @@ def _verify(chain: int, now: datetime) -> Iterator[Flaw]:
             yield Flaw("cut", chain, number)
     elif not is_signed("head", head) or (head.number, bytes(head.hash)) != (number, previous):
         yield Flaw("cut", chain, number)
-    loose = AuditEntry.objects.filter(seal=None, **_of(chain))
-    for entry in loose.filter(at__lt=now - SEALED_WITHIN).order_by("pk")[:MOST_COMPARED]:
+    # What waits for its seal is known; what neither waits nor is sealed was put there otherwise.
+    loose = AuditEntry.objects.filter(seal=None, pending=None, **_of(chain))
+    for entry in loose.order_by("pk")[:MOST_COMPARED]:
         yield Flaw("added", chain, 0, entry.pk)
     yield from _wrong_values(chain)
 
@@ -85,7 +83,7 @@ def _with_entries(
         named = {
             (entry.pk, name)
             for entry in found.values()
-            for name, value in entry.facts.items()
+            for name, value in (entry.facts.items() if isinstance(entry.facts, dict) else ())
             if isinstance(value, dict) and "digest" in value
         }
         own = AuditValue.objects.filter(entry__in={pk for pk, _name in named})
@@ -118,17 +116,31 @@ def _wrong_values(chain: int) -> Iterator[Flaw]:
     """A personal value that is not the one that its entry has the digest of."""
     rows = AuditValue.objects.filter(**_of(chain, "entry__")).select_related("entry", "key")
     for row in rows.order_by("pk").iterator(chunk_size=1000):
-        secret = opened(row.key)
-        if secret is None:
+        if row.key.sealed is None:
+            if not _was_erased(row.key):
+                yield Flaw("missing", chain, 0, row.entry_id)
             continue
         try:
+            secret = opened(row.key)
+            assert secret is not None
             found = read(row, secret)
         except Exception:  # noqa: BLE001 (whatever cannot be opened was changed)
             found = None
-        kept = row.entry.facts.get(row.name)
+        facts = row.entry.facts
+        kept = facts.get(row.name) if isinstance(facts, dict) else None
         if (
             found is None
             or not isinstance(kept, dict)
             or hashlib.sha256(found[0] + found[1].encode()).hexdigest() != kept.get("digest")
         ):
             yield Flaw("changed", chain, 0, row.entry_id)
+    lost = AuditValue.objects.filter(**_of(chain, "entry__"))
+    for row in lost.exclude(key__in=PersonKey.objects.values("pk")).order_by("pk"):
+        yield Flaw("missing", chain, 0, row.entry_id)
+
+
+def _was_erased(key: PersonKey) -> bool:
+    """Whether the trail itself says that the key was destroyed on somebody's word."""
+    return AuditEntry.objects.filter(
+        action="person.erased", subject_kind=key.kind, subject_id=key.subject_id
+    ).exists()

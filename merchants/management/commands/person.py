@@ -8,8 +8,10 @@ from django.core.management import CommandError
 from django.core.management.base import BaseCommand
 from django.core.validators import validate_email
 from django.urls import reverse
+from django.utils import timezone
 
-from merchants.actions.people import add_person, one_time_link
+from merchants.actions.people import one_time_link
+from merchants.actions.team import NotAllowed, put_in_role
 from merchants.models import Merchant, Role
 
 
@@ -20,7 +22,9 @@ class Command(BaseCommand):
         parser.add_argument("email")
         parser.add_argument("--merchant", required=True, metavar="SLUG")
         parser.add_argument("--create", metavar="NAME", help="make the merchant if it is missing")
-        parser.add_argument("--role", required=True, choices=[r.lower() for r in Role.values])
+        parser.add_argument(
+            "--role", required=True, choices=[r.lower() for r in Role.values if r != Role.CUSTOM]
+        )
         parser.add_argument("--name", default="")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,12 +33,16 @@ class Command(BaseCommand):
         except ValidationError:
             raise CommandError(f"{options['email']} is not an e-mail address.") from None
         merchant = merchant_named(options["merchant"], options["create"])
-        member = add_person(
-            email=options["email"],
-            merchant=merchant,
-            role=options["role"].upper(),
-            name=options["name"],
-        )
+        try:
+            member = put_in_role(
+                email=options["email"],
+                merchant=merchant,
+                role=options["role"].upper(),
+                name=options["name"],
+                at=timezone.now(),
+            )
+        except NotAllowed as problem:
+            raise CommandError(str(problem)) from None
         self.stderr.write(f"{member.user.email} is {member.get_role_display()} of {merchant.name}.")
         uidb64, token = one_time_link(member.user)
         path = reverse("set-password", args=[uidb64, token])

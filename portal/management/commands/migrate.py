@@ -15,6 +15,7 @@ TAKEN = {
     "merchants_auditentry": "update, delete, truncate",
     "merchants_auditvalue": "update, delete, truncate",
     "merchants_auditseal": "update, delete, truncate",
+    "merchants_personkey": "delete, truncate",
     "merchants_auditstub": "insert, update, delete, truncate",
 }
 
