@@ -263,7 +263,8 @@ def test_a_passkey_is_added_and_signs_in_by_itself(served: str, browser: Any) ->
     page.goto(f"{served}/second-factor/webauthn/add/")
     page.check("[name=passwordless]")
     page.click("#passkey-add")
-    page.wait_for_url(f"{served}/second-factor/**")
+    page.wait_for_url(lambda url: not url.endswith("/add/"))
+    page.wait_for_load_state()
     page.goto(f"{served}/second-factor/recovery-codes/")
     assert page.locator(".codes li").count() == 10
     page.goto(f"{served}/second-factor/")
