@@ -98,7 +98,10 @@ def second_factor(get_response: Answer) -> Answer:
     """Ask those who see money or people for a second factor before anything else."""
 
     def answer(request: HttpRequest) -> HttpResponse:
-        if settings.SECOND_FACTOR_FORCED and lacks_factor(request):
+        lacking = settings.SECOND_FACTOR_FORCED and lacks_factor(request)
+        # The page where one is added says why one is kept there.
+        request.must_add = lacking  # type: ignore[attr-defined]
+        if lacking:
             name = resolve(request.path_info).view_name or ""
             if not name.startswith(WITHOUT_FACTOR):
                 page = redirect(_where_to_show_it(request))

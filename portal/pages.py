@@ -88,11 +88,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "theme": _theme(request),
         "sees_trail": member is not None and member.may("TRAIL"),
         "demo": settings.DEMO,
-        # Someone who is kept at their second factor is told why.
-        "must_add": settings.SECOND_FACTOR_FORCED
-        and request.user.is_authenticated
-        and not request.session.get("factored")
-        and any(each.needs_factor for each in getattr(request, "memberships", [])),
+        "must_add": getattr(request, "must_add", False),
     }
 
 

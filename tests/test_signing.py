@@ -234,6 +234,14 @@ def test_who_sees_money_or_people_is_kept_until_they_have_one(settings: Any) -> 
     secret = client.get("/second-factor/totp/activate/").context["form"].secret
     client.post("/second-factor/totp/activate/", {"code": code_of(secret)})
     assert signed_in(client)
+    assert "Add a second factor to go on" not in client.get("/second-factor/").content.decode()
+    # Neither does it say so to somebody who signed in with one.
+    again = Client()
+    post(again, person.email)
+    codes = Authenticator.objects.get(user=person, type="recovery_codes").wrap()
+    again.post("/second-factor/authenticate/", {"code": codes.get_unused_codes()[0]})
+    assert signed_in(again)
+    assert "Add a second factor to go on" not in again.get("/second-factor/").content.decode()
     # A session that knew the password alone is over.
     assert elsewhere.get("/second-factor/")["Location"].startswith("/sign-in/")
     client.post("/second-factor/totp/deactivate/")

@@ -149,10 +149,10 @@ class TestGranting:
         with pytest.raises(NotAllowed, match="Read the trail"):
             team.change_member(by=admin, member=admin, place=Place("OWNER"), at=at)
         with pytest.raises(NotAllowed, match="Read the trail"):
-            team.keep_role(by=admin, name="All", rights=["TRAIL", "LOOK_UP"])
+            team.keep_role(by=admin, name="All", rights=["TRAIL", "LOOK_UP"], at=at)
         own = CustomRole.objects.create(merchant=alice.merchant, name="Spy", rights=["TRAIL"])
         with pytest.raises(NotAllowed, match="Read the trail"):
-            team.keep_role(by=admin, name="Spy", rights=["LOOK_UP"], role=own)
+            team.keep_role(by=admin, name="Spy", rights=["LOOK_UP"], at=at, role=own)
         with pytest.raises(NotAllowed, match="Read the trail"):
             team.change_member(by=admin, member=carol, place=Place("CUSTOM", own), at=at)
         assert not Invitation.objects.exists()

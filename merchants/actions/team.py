@@ -229,13 +229,21 @@ def end_member(*, by: Membership, member: Membership, at: datetime) -> None:
 
 @transaction.atomic
 def keep_role(
-    *, by: Membership, name: str, rights: Collection[str], role: CustomRole | None = None
+    *,
+    by: Membership,
+    name: str,
+    rights: Collection[str],
+    at: datetime,
+    role: CustomRole | None = None,
 ) -> CustomRole:
     """Make a role of one's own, or change it for all who have it. Raises NotAllowed."""
     name = " ".join(name.split())
     known = [Right(each) for each in Right.values if each in rights]
     _held(by.merchant_id)
-    _may_grant(by, [*known, *(Right(each) for each in (role.rights if role else ()))])
+    if role is not None:
+        role.refresh_from_db()
+    held_now = [Right(each) for each in (role.rights if role else ())]
+    _may_grant(_as_now(by, at), [*known, *held_now])
     if not name or len(name) > 60:
         raise NotAllowed(_("A role needs a name of at most 60 signs."))
     taken = CustomRole.objects.filter(merchant=by.merchant_id, name=name)
@@ -247,11 +255,12 @@ def keep_role(
         record("role.made", subject=role, facts={"name": name, "rights": held})
     else:
         before = {"name": role.name, "rights": ", ".join(role.rights)}
-        role.name, role.rights = name, known
-        role.save()
         after = {"name": name, "rights": held}
         changes = {key: [before[key], after[key]] for key in after if before[key] != after[key]}
-        record("role.changed", subject=role, facts=changes)
+        if changes:
+            role.name, role.rights = name, known
+            role.save()
+            record("role.changed", subject=role, facts=changes)
     return role
 
 

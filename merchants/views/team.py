@@ -160,7 +160,7 @@ def _role(request: HttpRequest, member: Membership, found: CustomRole | None) ->
     )
     if form.is_valid():
         try:
-            actions.keep_role(by=member, role=found, **form.cleaned_data)
+            actions.keep_role(by=member, role=found, at=now(), **form.cleaned_data)
         except actions.NotAllowed as problem:
             form.add_error(None, str(problem))
         else:
