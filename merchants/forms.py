@@ -18,6 +18,7 @@ from merchants.actions.accounts import (
 from merchants.actions.team import Place
 from merchants.models import Branch, Membership, ProviderAccount, Right, Role, User
 from merchants.queries import branches_for, roles_for
+from portal.templatetags.show import branch_text
 from providers.base.registry import providers, words
 
 DEMO_PASSWORD = "portal-demo-2026"  # noqa: S105 (published, and refused unless the demo is on)
@@ -92,13 +93,21 @@ class ConnectAccount(forms.Form):
         return cleaned
 
 
+class BranchesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    """Some branches, named in the reader's language."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return branch_text(obj)
+
+
 class PlaceForm(forms.Form):
     """What somebody is to be. Given a member, it is about them; else about whom to invite."""
 
     email = forms.EmailField(label=_("E-mail"), widget=forms.EmailInput(attrs={"dir": "ltr"}))
-    role = forms.ChoiceField(label=_("Role"))
+    # The one that may least, so that nobody becomes an owner because a field was passed by.
+    role = forms.ChoiceField(label=_("Role"), initial=Role.SUPPORT)
     every_branch = forms.BooleanField(label=_("All branches"), required=False, initial=True)
-    branches = forms.ModelMultipleChoiceField(
+    branches = BranchesField(
         Branch.objects.none(), label=_("Only these branches"), required=False,
         widget=forms.CheckboxSelectMultiple,
     )  # fmt: skip
@@ -123,7 +132,7 @@ class PlaceForm(forms.Form):
         usual = [(str(role.value), role.label) for role in Role if role != Role.CUSTOM]
         choices = [*usual, *((key, role.name) for key, role in self.own.items())]
         cast(forms.ChoiceField, self.fields["role"]).choices = choices
-        branches = cast("forms.ModelMultipleChoiceField[Branch]", self.fields["branches"])
+        branches = cast(BranchesField, self.fields["branches"])
         branches.queryset = branches_for(by).order_by("name", "pk")
         if of is not None:
             del self.fields["email"]
@@ -198,7 +207,7 @@ class TokenForm(forms.Form):
     rights = forms.MultipleChoiceField(
         label=_("What it may do"), widget=forms.CheckboxSelectMultiple
     )
-    branches = forms.ModelMultipleChoiceField(
+    branches = BranchesField(
         Branch.objects.none(), label=_("Only these branches"), required=False,
         widget=forms.CheckboxSelectMultiple, help_text=_("Choose none for all that you may see."),
     )  # fmt: skip
@@ -214,7 +223,7 @@ class TokenForm(forms.Form):
         choices = [(str(each.value), each.label) for each in useful if by.may(each)]
         cast(forms.MultipleChoiceField, self.fields["rights"]).choices = choices
         self.fields["rights"].initial = [Right.LOOK_UP]
-        branches = cast("forms.ModelMultipleChoiceField[Branch]", self.fields["branches"])
+        branches = cast(BranchesField, self.fields["branches"])
         branches.queryset = branches_for(by).order_by("name", "pk")
 
     @property

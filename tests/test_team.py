@@ -127,6 +127,20 @@ class TestInviting:
         assert answer.status_code == 403
         assert not User.objects.filter(email="d@acme.test").exists()
 
+    def test_the_form_proposes_the_least_and_names_branches_in_the_readers_language(
+        self, alice: Membership
+    ) -> None:
+        Branch.objects.create(merchant=alice.merchant, name="Olaya", name_ar="العليا")
+        client = browser_of(alice)
+        client.cookies["language"] = "ar"
+        for url in ("/team/invite/", "/keys/"):
+            text = client.get(url).content.decode()
+            shown = text[text.index('name="branches"') :].split("</label>")[0]
+            assert "العليا" in shown, url
+            assert "Olaya" not in shown, url
+        text = client.get("/team/invite/").content.decode()
+        assert '<option value="SUPPORT" selected>' in text
+
     @pytest.mark.parametrize("branches", [[], ["999999"], ["x"]])
     def test_to_no_branch_or_one_of_another_is_refused(
         self, alice: Membership, branches: list[str]
