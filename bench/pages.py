@@ -114,6 +114,57 @@ def bench_list(rows: int, bars: Any, account: Any, say: Callable[[str], None]) -
     )
     bars.check("list of 50 / Django admin's", peer / ours, least=20)
     bars.check("page at 90 % depth / the first", deeper / ours, most=1.5)
+    guarded, open_ = guarded_and_open(filtered(account))
+    say(
+        f"  rows of a filtered list {guarded * 1000:.2f} ms, {open_ * 1000:.2f} ms without policies"
+    )
+    bars.check("filtered list with row-level security / without", guarded / open_, most=1.3)
+
+
+def filtered(account: Any) -> Callable[[], Any]:
+    """The rows of a filtered list and how many there are, as its page asks for them."""
+    from merchants.models import Membership
+    from portal import isolation
+    from portal.lists import MOST_COUNTED
+    from transactions.queries import transactions_for
+
+    member = Membership.objects.filter(merchant=account.merchant_id).order_by("pk")[0]
+
+    def work() -> None:
+        with isolation.of(account.merchant_id):
+            rows = transactions_for(member).filter(status="DECLINED", scheme="MADA")
+            assert len(rows.order_by("-occurred_at", "-pk")[:51]) == 51
+            assert rows.order_by()[: MOST_COUNTED + 1].count() > 51
+
+    return work
+
+
+def guarded_and_open(work: Callable[[], Any]) -> list[float]:
+    """The median of interleaved rounds with the policies, and with nothing said or checked."""
+    from django.db import connection
+
+    from portal.postgresql import base
+    from tests.database import as_owner
+
+    say_it = base._unsaid
+    with connection.cursor() as cursor:
+        cursor.execute("select relname from pg_class where relrowsecurity and relkind = 'r'")
+        tables = [name for (name,) in cursor.fetchall()]
+    rounds = []
+    with as_owner() as owner:
+        for _ in range(ROUNDS * 2):
+            seconds = []
+            for verb in ("enable", "disable"):
+                for table in tables:
+                    owner.execute(f"alter table {table} {verb} row level security")
+                base._unsaid = say_it if verb == "enable" else lambda connection: None
+                work()
+                seconds.append(a_call(work))
+            rounds.append(seconds)
+        for table in tables:
+            owner.execute(f"alter table {table} enable row level security")
+    base._unsaid = say_it
+    return [statistics.median(each) for each in zip(*rounds, strict=True)]
 
 
 def live(account: Any, today: date) -> Callable[[], Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django_filters import FilterSet, NumberFilter
+from django_filters import CharFilter, ChoiceFilter, FilterSet, NumberFilter
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import serializers
 
@@ -59,14 +59,20 @@ class SyncRunJson(serializers.ModelSerializer[SyncRun]):
         ]  # fmt: skip
 
 
+class BranchFilter(FilterSet):
+    name = CharFilter()
+
+
+class AccountFilter(FilterSet):
+    provider = CharFilter()
+    state = ChoiceFilter(choices=ProviderAccount.State.choices)
+
+
 class SyncRunFilter(FilterSet):
     """By number, not by choice: a choice would tell which accounts exist."""
 
     account = NumberFilter(field_name="account_id")
-
-    class Meta:
-        model = SyncRun
-        fields: ClassVar = ["account", "state"]
+    state = ChoiceFilter(choices=SyncRun.State.choices)
 
 
 class Accounts(ReadOnly):
@@ -76,7 +82,7 @@ class Accounts(ReadOnly):
     right = Right.ACCOUNTS
     rows = queries.accounts_for
     keys = Keys("pk", descending=False)
-    filterset_fields: ClassVar = ["provider", "state"]
+    filterset_class = AccountFilter
 
 
 class SyncRuns(ReadOnly):
@@ -95,4 +101,4 @@ class Branches(ReadOnly):
     serializer_class = BranchJson
     rows = queries.branches_for
     keys = Keys("pk", descending=False)
-    filterset_fields: ClassVar = ["name"]
+    filterset_class = BranchFilter

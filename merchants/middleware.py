@@ -20,6 +20,7 @@ from merchants.actions.trail import Scene, acting
 from merchants.models import Door, Membership
 from merchants.queries import CHOSEN, CHOSEN_BRANCH, branches_for, memberships_of
 from portal.client import client_address
+from portal.isolation import Scope, within
 
 # A choice of more than these is made by searching.
 MOST_BRANCHES = 500
@@ -69,25 +70,30 @@ def membership(get_response: Answer) -> Answer:
         request.member = None  # type: ignore[attr-defined]
         request.memberships = []  # type: ignore[attr-defined]
         request.branches = []  # type: ignore[attr-defined]
-        if request.user.is_authenticated:
-            own = list(memberships_of(request.user))
-            chosen = request.session.get(CHOSEN)
-            request.memberships = own  # type: ignore[attr-defined]
-            member = _pick(own, chosen)
-            if member is not None and (branch := request.session.get(CHOSEN_BRANCH)):
-                member.here = branches_for(member).filter(pk=branch).first()
-            request.member = member  # type: ignore[attr-defined]
-            if member is not None:
-                # Looked up once, and only by a page that offers them.
-                request.branches = SimpleLazyObject(  # type: ignore[attr-defined]
-                    lambda: list(branches_for(member).order_by("name", "pk")[:MOST_BRANCHES])
-                )
         user = request.user if request.user.is_authenticated else None
-        here = Scene(Door.PAGE, user, request.member, client_address(request))  # type: ignore[attr-defined]
-        with acting(here):
+        member = None
+        if user is not None:
+            own = memberships_of(user)
+            member = _pick(own, request.session.get(CHOSEN))
+            request.memberships, request.member = own, member  # type: ignore[attr-defined]
+        here = Scene(Door.PAGE, user, member, client_address(request))
+        scope = Scope(member.merchant_id if member else None, user.pk if user else None)
+        with acting(here), within(scope):
+            if member is not None:
+                _look_from(request, member)
             return get_response(request)
 
     return answer
+
+
+def _look_from(request: HttpRequest, member: Membership) -> None:
+    """The branches that the person may choose from, and the one that they have chosen."""
+    if branch := request.session.get(CHOSEN_BRANCH):
+        member.here = branches_for(member).filter(pk=branch).first()
+    # Looked up once, and only by a page that offers them.
+    request.branches = SimpleLazyObject(  # type: ignore[attr-defined]
+        lambda: list(branches_for(member).order_by("name", "pk")[:MOST_BRANCHES])
+    )
 
 
 # What somebody without their second factor may still do: add it, or leave.

@@ -1,5 +1,7 @@
 """What of merchants a person may see, and how fresh it is."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -30,6 +32,7 @@ from merchants.models import (
     SyncStep,
     User,
 )
+from portal import isolation
 from portal.templatetags.show import branch_text
 from providers.base.registry import providers
 
@@ -56,10 +59,21 @@ def in_force(moment: datetime, path: str = "") -> Q:
     return Q(**{f"{path}ended_at": None}) & ~over
 
 
-def memberships_of(user: User) -> QuerySet[Membership]:
+def memberships_of(user: User) -> list[Membership]:
     """The merchants for which a person works now."""
-    own = Membership.objects.filter(in_force(timezone.now()), user=user)
-    return own.select_related("merchant", "user", "custom_role").order_by("merchant__name", "pk")
+    with isolation.of_person(user.pk):
+        own = Membership.objects.filter(in_force(timezone.now()), user=user)
+        own = own.select_related("merchant", "user", "custom_role")
+        return list(own.order_by("merchant__name", "pk"))
+
+
+@contextmanager
+def of_account(account_id: int) -> Iterator[None]:
+    """See the rows of an account's merchant. Raises ProviderAccount.DoesNotExist."""
+    with isolation.everywhere():
+        merchant = ProviderAccount.objects.values_list("merchant_id", flat=True).get(pk=account_id)
+    with isolation.of(merchant):
+        yield
 
 
 def member_with(request: HttpRequest, right: Right) -> Membership:

@@ -21,6 +21,7 @@ from merchants.sync import (
     revive,
     run_sync,
 )
+from portal import isolation
 from portal.celery import wake
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ def close_asked_gaps(self: "Task[Any, Any]", account_id: int) -> int:
 
 
 @shared_task(name="merchants.sync_due")
+@isolation.everywhere()
 def sync_due() -> int:
     """Start the accounts whose time has come."""
     due = due_accounts(timezone.now())
@@ -76,6 +78,7 @@ def sync_due() -> int:
 
 
 @shared_task(name="merchants.sweep_runs")
+@isolation.everywhere()
 def sweep_runs() -> int:
     """Start again what a killed worker left."""
     accounts = revive()
@@ -91,6 +94,7 @@ def read_hints(account_id: int) -> None:
 
 
 @shared_task(name="merchants.seal_trail")
+@isolation.everywhere()
 def seal_trail() -> int:
     """Seal what was added to the trail since the last time."""
     return seal_entries()
@@ -103,6 +107,7 @@ def send_letters_() -> int:
 
 
 @shared_task(name="merchants.send_digests")
+@isolation.everywhere()
 def send_digests_() -> int:
     """Mail owners what stands in the trail of last week, where that has not been done."""
     return send_digests(timezone.now())

@@ -8,6 +8,7 @@ from django.shortcuts import resolve_url
 from django.utils import translation
 from django.utils.translation import gettext
 
+from portal import isolation
 from portal.away import away
 
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -75,5 +76,15 @@ def private(get_response: Answer) -> Answer:
         if signed_in and "Cache-Control" not in response.headers:
             response.headers["Cache-Control"] = "no-store, private"
         return response
+
+    return answer
+
+
+def unscoped(get_response: Answer) -> Answer:
+    """See no merchant's rows until it is known who asks."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        with isolation.nobody():
+            return get_response(request)
 
     return answer

@@ -75,13 +75,15 @@ def _database(url: str) -> dict[str, Any]:
     options = parsed.setdefault("OPTIONS", {})
     if "host" in options:  # postgresql://role@/name?host=/folder
         parsed["HOST"] = options.pop("host")
-    parsed["ENGINE"] = "django.db.backends.postgresql"
+    parsed["ENGINE"] = "portal.postgresql"
     parsed["CONN_MAX_AGE"] = env.int("DATABASE_CONNECTION_SECONDS", default=60)
     parsed["CONN_HEALTH_CHECKS"] = True
     return parsed
 
 
 DATABASES = {"default": _database(_app), "owner": _database(_owner)}
+# Who brings the tables up to date sees all rows, though the policies hold for the owner too.
+DATABASES["owner"]["OPTIONS"]["options"] = "-c portal.everywhere=on"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Broker and jobs
@@ -168,6 +170,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "portal.middleware.only_here",
+    "portal.middleware.unscoped",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -5,13 +5,14 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from merchants.models import Branch, Merchant, ProviderAccount
+from portal.rows import OfMerchant
 from terminals.models import Terminal
 from transactions.models import Scheme
 
 SCHEME_LABELS = dict(Scheme.choices)
 
 
-class Reconciliation(models.Model):
+class Reconciliation(OfMerchant):
     """One close of one terminal. Amounts are minor units of `currency`; `total_minor` is net."""
 
     # The database checks both as one: a row's merchant is its account's.
@@ -73,7 +74,7 @@ class Reconciliation(models.Model):
         return self.ref
 
 
-class SchemeTotal(models.Model):
+class SchemeTotal(OfMerchant):
     """One scheme of a close: what the terminal (POS) counted and what the host did."""
 
     reconciliation = models.ForeignKey(Reconciliation, models.CASCADE, related_name="schemes")

@@ -7,10 +7,11 @@ from django.utils import timezone
 
 from merchants.actions.trail import scene
 from merchants.models import Branch, Merchant, ProviderAccount
+from portal.rows import OfMerchant
 from portal.templatetags.show import masked_name
 
 
-class TerminalUser(models.Model):
+class TerminalUser(OfMerchant):
     """A person whom a provider lets use a terminal. They do not sign in here."""
 
     # The database checks both as one: a row's merchant is its account's.
@@ -42,7 +43,7 @@ class TerminalUser(models.Model):
         return name if member is None or member.sees_personal else masked_name(name)
 
 
-class Terminal(models.Model):
+class Terminal(OfMerchant):
     """What takes payments. One seen first in a transaction has no `ref` until it is listed."""
 
     # The database checks both as one: a row's merchant is its account's.
@@ -87,7 +88,7 @@ class Terminal(models.Model):
         return self.name or self.tid
 
 
-class Device(models.Model):
+class Device(OfMerchant):
     """The phone or reader on which a terminal ran when it was last seen."""
 
     # The database checks both as one: a row's merchant is its account's.

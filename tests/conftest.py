@@ -20,6 +20,7 @@ from psycopg import sql
 from merchants.actions.accounts import connect_account
 from merchants.actions.people import add_person, make_token
 from merchants.models import Membership, Merchant, ProviderAccount, User
+from portal import isolation
 from providers.base.http import Limits
 from providers.base.sandbox import Options, Server, sandboxes
 from providers.nearpay.sandbox import DEMO_KEY, Sandbox
@@ -80,6 +81,13 @@ def django_db_setup(
     yield
     with django_db_blocker.unblock():
         drop_database(name)
+
+
+@pytest.fixture(autouse=True)
+def _sees_everything() -> Iterator[None]:
+    """A test looks at every merchant's rows; requests, jobs and commands say theirs themselves."""
+    with isolation.everywhere():
+        yield
 
 
 @pytest.fixture

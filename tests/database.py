@@ -28,6 +28,7 @@ def as_owner(name: str | None = None) -> psycopg.Connection[Any]:
         password=own["PASSWORD"] or None,
         host=own["HOST"] or None,
         port=own["PORT"] or None,
+        options=own["OPTIONS"].get("options"),
         autocommit=True,
     )
 

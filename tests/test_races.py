@@ -10,6 +10,7 @@ from msgspec import structs
 from merchants.actions.accounts import opened
 from merchants.models import Merchant, ProviderAccount
 from merchants.sync import run_sync
+from portal import isolation
 from providers.base.reading import Item
 from tests.conftest import NOON, QUICK
 from tests.test_rollups import of_rollups, of_rows
@@ -42,5 +43,5 @@ def test_each_counts_a_row_out_of_the_day_where_the_other_put_it(
         connection.close()
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(move, (100, 200)))
+        list(pool.map(isolation.everywhere()(move), (100, 200)))
     assert of_rollups() == of_rows()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django_filters import FilterSet, NumberFilter
+from django_filters import ChoiceFilter, FilterSet, NumberFilter
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -17,7 +17,7 @@ from portal.keyset import Keys
 from terminals.models import Terminal
 from transactions import queries
 from transactions.filters import TransactionFilter
-from transactions.models import Session, Transaction
+from transactions.models import Kind, Session, SessionStatus, Transaction
 from transactions.receipts import shown_to
 
 
@@ -73,10 +73,8 @@ class SessionJson(serializers.ModelSerializer[Session]):
 
 class SessionFilter(FilterSet):
     terminal = NumberFilter(field_name="terminal_id")
-
-    class Meta:
-        model = Session
-        fields: ClassVar = ["terminal", "status", "kind"]
+    status = ChoiceFilter(choices=SessionStatus.choices)
+    kind = ChoiceFilter(choices=Kind.choices)
 
 
 class Transactions(ReadOnly):

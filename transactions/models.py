@@ -6,6 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from merchants.models import Branch, Merchant, ProviderAccount
+from portal.rows import OfMerchant
 from terminals.models import Device, Terminal, TerminalUser
 
 
@@ -54,7 +55,7 @@ class SessionStatus(models.TextChoices):
     UNMAPPED = "UNMAPPED", _("Unmapped")
 
 
-class Transaction(models.Model):
+class Transaction(OfMerchant):
     """One card transaction. Amounts are minor units of `currency`; None: the provider did not say.
 
     `business_day` is the branch's day, computed from its zone and cut-off when the row is stored.
@@ -176,7 +177,7 @@ class ReceiptDictionary(models.Model):
         return f"dictionary {self.pk}"
 
 
-class Receipt(models.Model):
+class Receipt(OfMerchant):
     """One printed slip: its allow-listed fields as canonical JSON, compressed.
 
     The provider's own bytes are not kept, so a receipt can be rewritten to erase a person.
@@ -206,7 +207,7 @@ class Receipt(models.Model):
         return self.ref
 
 
-class Session(models.Model):
+class Session(OfMerchant):
     """A payment session that was opened for a terminal."""
 
     # The database checks both as one: a row's merchant is its account's.
@@ -250,7 +251,7 @@ class Session(models.Model):
         return self.ref
 
 
-class Total(models.Model):
+class Total(OfMerchant):
     """A part of what one branch's business day adds up to; kept by `rollups`."""
 
     # Made from transactions, whose references are checked.

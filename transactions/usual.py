@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from merchants.models import ProviderAccount
+from portal import isolation
 from providers.base.registry import providers
 from terminals.models import Terminal
 
@@ -53,7 +54,8 @@ def tell_usual_hours(moment: datetime) -> int:
             "until": moment,
             "stale": stale,
         }
-        with transaction.atomic(), connection.cursor() as cursor:
+        whose = isolation.of(account.merchant_id)
+        with whose, transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_TELL, given)
             told += cursor.rowcount
     return told

@@ -22,7 +22,7 @@ from merchants.models import (
     Right,
 )
 from merchants.queries import in_force
-from portal import encryption
+from portal import encryption, isolation
 from portal.celery import wake
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def send_digests(at: datetime) -> int:
     monday = datetime.combine(at.date() - timedelta(days=at.weekday()), time(), UTC)
     mails = 0
     for merchant in Merchant.objects.order_by("pk"):
-        with transaction.atomic():
+        with isolation.of(merchant.pk), transaction.atomic():
             due = Merchant.objects.filter(pk=merchant.pk).exclude(digest_sent_at__gte=monday)
             # Whoever sets the mark sends; another who looks meanwhile waits and finds it set.
             if due.update(digest_sent_at=at):

@@ -18,8 +18,8 @@ FACTORED = "factored"
 
 def merchant_of(user: User | None) -> int | None:
     """In whose chain something about a person stands: the first merchant's of theirs."""
-    first = memberships_of(user).first() if user is not None else None
-    return first.merchant_id if first else None
+    own = memberships_of(user) if user is not None else []
+    return own[0].merchant_id if own else None
 
 
 def note(action: str, user: User, **facts: Any) -> None:

@@ -27,6 +27,7 @@ from merchants.models import (
 )
 from merchants.queries import in_force
 from merchants.rights import OF_ROLES
+from portal import isolation
 
 OPEN_FOR = timedelta(days=7)
 MOST_OPEN = 100
@@ -143,8 +144,9 @@ def withdraw(*, by: Membership, invitation: Invitation) -> None:
 
 def invitation_of(secret: str, at: datetime) -> Invitation | None:
     """The open invitation that a link belongs to."""
-    own = Invitation.objects.select_related("merchant", "custom_role", "invited_by")
-    return own.filter(digest=token_digest(secret), open_until__gte=at).first()
+    with isolation.everywhere():
+        own = Invitation.objects.select_related("merchant", "custom_role", "invited_by")
+        return own.filter(digest=token_digest(secret), open_until__gte=at).first()
 
 
 @transaction.atomic

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as now_
 from django.utils.translation import gettext_lazy as _
 
 from merchants.rights import OF_ROLES, Right, Role, holders_of
+from portal.rows import OfMerchant
 
 
 class Users(BaseUserManager["User"]):
@@ -63,7 +64,7 @@ class User(AbstractBaseUser):
         return "".join(word[0] for word in words[:2]).upper()
 
 
-class Merchant(models.Model):
+class Merchant(OfMerchant):
     """A business that signs in: the tenant."""
 
     slug = models.SlugField(unique=True)
@@ -77,7 +78,7 @@ class Merchant(models.Model):
         return self.name
 
 
-class Branch(models.Model):
+class Branch(OfMerchant):
     """One of a merchant's locations; its zone and cut-off say which business day a moment is of."""
 
     merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="branches")
@@ -100,7 +101,7 @@ class Branch(models.Model):
         return local.date() - timedelta(days=1) if back else local.date()
 
 
-class CustomRole(models.Model):
+class CustomRole(OfMerchant):
     """Rights that a merchant has put together under a name of its own."""
 
     merchant = models.ForeignKey(Merchant, models.CASCADE, related_name="custom_roles")
@@ -120,7 +121,7 @@ class CustomRole(models.Model):
         return self.name
 
 
-class Membership(models.Model):
+class Membership(OfMerchant):
     """What a person is at a merchant, of which branches, and until when."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
@@ -202,7 +203,7 @@ class Membership(models.Model):
         return self.may(Right.PERSONAL)
 
 
-class Invitation(models.Model):
+class Invitation(OfMerchant):
     """A place at a merchant that somebody may take, by the link that went to their mail."""
 
     merchant = models.ForeignKey(Merchant, models.CASCADE, related_name="invitations")
@@ -240,7 +241,7 @@ class Invitation(models.Model):
         return str(self.custom_role or self.get_role_display())
 
 
-class SavedView(models.Model):
+class SavedView(OfMerchant):
     """A list's filters, columns and sort under a name: one person's, or shared with the team."""
 
     merchant = models.ForeignKey(Merchant, models.CASCADE, related_name="saved_views")
@@ -263,7 +264,7 @@ class SavedView(models.Model):
         return self.name
 
 
-class ApiToken(models.Model):
+class ApiToken(OfMerchant):
     """A key to the API, of one membership; only its hash is kept.
 
     It may do what its member may, and of that only what it is kept to.

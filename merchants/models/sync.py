@@ -10,10 +10,11 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from merchants.models.people import Branch, Merchant, User
+from portal.rows import OfMerchant
 from providers.base.registry import providers
 
 
-class ProviderAccount(models.Model):
+class ProviderAccount(OfMerchant):
     """A merchant's credentials at one provider."""
 
     class State(models.TextChoices):
@@ -72,7 +73,7 @@ class ProviderAccount(models.Model):
         return providers()[self.provider].title
 
 
-class BranchIdentity(models.Model):
+class BranchIdentity(OfMerchant):
     """What a provider calls a branch; one branch may be known to several."""
 
     branch = models.ForeignKey(Branch, models.PROTECT, related_name="identities")
@@ -106,7 +107,7 @@ RESOURCE_LABELS = {
 }
 
 
-class OfResource(models.Model):
+class OfResource(OfMerchant):
     """What belongs to one resource of an account."""
 
     resource = models.CharField(max_length=40)
@@ -120,7 +121,7 @@ class OfResource(models.Model):
         return str(RESOURCE_LABELS.get(self.resource, self.resource))
 
 
-class SyncRun(models.Model):
+class SyncRun(OfMerchant):
     """One reading of an account, kept with its figures."""
 
     class Reason(models.TextChoices):
@@ -294,7 +295,7 @@ class SetAside(OfResource):
         return f"{self.resource} {self.key}"
 
 
-class Hint(models.Model):
+class Hint(OfMerchant):
     """A webhook said that something changed; only the id it named is kept, until it is read."""
 
     account = models.ForeignKey(ProviderAccount, models.CASCADE, related_name="hints")

@@ -6,6 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from merchants.models.people import Merchant, User
+from portal.rows import OfMerchant
 
 
 class Door(models.TextChoices):
@@ -73,7 +74,7 @@ SUBJECTS = {
 }
 
 
-class AuditEntry(models.Model):
+class AuditEntry(OfMerchant):
     """One thing that somebody did or saw.
 
     `facts` hold text, whole numbers and truth values by name; a change is `[before, after]`, and a
@@ -113,7 +114,7 @@ class AuditEntry(models.Model):
         return f"{self.action} {self.pk}"
 
 
-class AuditSeal(models.Model):
+class AuditSeal(OfMerchant):
     """An entry's place in its merchant's chain: its hash is over the one before and the entry."""
 
     entry = models.OneToOneField(
@@ -134,7 +135,7 @@ class AuditSeal(models.Model):
         return f"{self.chain}:{self.number}"
 
 
-class AuditPending(models.Model):
+class AuditPending(OfMerchant):
     """An entry that is not sealed yet; the database adds it with the entry."""
 
     entry = models.OneToOneField(
@@ -146,7 +147,7 @@ class AuditPending(models.Model):
         return str(self.entry_id)
 
 
-class AuditHead(models.Model):
+class AuditHead(OfMerchant):
     """Where a chain ends, signed, so that an end that was cut off is missed."""
 
     chain = models.BigIntegerField(primary_key=True)
@@ -158,7 +159,7 @@ class AuditHead(models.Model):
         return f"{self.chain}:{self.number}"
 
 
-class AuditStub(models.Model):
+class AuditStub(OfMerchant):
     """What is left of the beginning of a chain that was removed for its age, signed."""
 
     chain = models.BigIntegerField(primary_key=True)
@@ -191,7 +192,7 @@ class PersonKey(models.Model):
         return f"{self.kind}:{self.subject_id}"
 
 
-class AuditValue(models.Model):
+class AuditValue(OfMerchant):
     """A personal value of an entry, encrypted with its person's key."""
 
     entry = models.ForeignKey(AuditEntry, models.DO_NOTHING, db_constraint=False)

@@ -7,6 +7,7 @@ being read, delays it and no more.
 from django.db.models import F
 
 from merchants.models import Gap, SyncRun
+from merchants.queries import of_account
 from merchants.sync.run import Ask, run_sync
 
 
@@ -24,7 +25,9 @@ def close_gaps(account_id: int) -> list[SyncRun]:
     """
     runs = []
     done: set[str] = set()
-    for gap in asked_gaps(account_id):
+    with of_account(account_id):
+        asked = asked_gaps(account_id)
+    for gap in asked:
         # One reading from the earliest on closes every later gap of the same resource.
         if gap.resource in done:
             continue

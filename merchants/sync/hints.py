@@ -1,5 +1,7 @@
 """Following what webhooks have named; a hint is never believed, only followed."""
 
+import contextlib
+from datetime import datetime
 from typing import Any
 
 import xxhash
@@ -7,6 +9,7 @@ from django.utils import timezone
 
 from merchants.actions.accounts import opened
 from merchants.models import Hint, ProviderAccount
+from merchants.queries import of_account
 from merchants.sync.health import note_failure
 from merchants.sync.locks import lock_key, taken
 from merchants.sync.resources import resources
@@ -22,10 +25,14 @@ def read_hints(account_id: int) -> None:
 
     A provider that asked to be left alone, or failed, is left alone here too.
     """
+    with contextlib.suppress(ProviderAccount.DoesNotExist), of_account(account_id):
+        _read_hints(account_id, timezone.now())
+
+
+def _read_hints(account_id: int, now: datetime) -> None:
     account = ProviderAccount.objects.filter(
         pk=account_id, state=ProviderAccount.State.ACTIVE
     ).first()
-    now = timezone.now()
     if account is None or not Hint.objects.filter(account=account).exists():
         return
     if account.retry_at is not None and account.retry_at > now:

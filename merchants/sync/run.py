@@ -29,6 +29,7 @@ from django.utils import timezone
 from merchants.actions.accounts import opened
 from merchants.actions.resource import Resource, Stored
 from merchants.models import Bookmark, ProviderAccount, SetAside, SyncRun, SyncStep
+from merchants.queries import of_account
 from merchants.sync.coverage import Aside, cover
 from merchants.sync.health import note_failure, note_success
 from merchants.sync.hints import follow_hints
@@ -108,7 +109,11 @@ def run_sync(
     A failure of the provider ends in the run's state. Raises AlreadyRunning or NotActive, and
     whatever the database raises; the run is then revived by `revive`.
     """
-    ask = ask or Ask()
+    with of_account(account_id):
+        return _run_sync(account_id, ask or Ask(), limits, progress)
+
+
+def _run_sync(account_id: int, ask: Ask, limits: Limits | None, progress: Progress) -> SyncRun:
     account = ProviderAccount.objects.get(pk=account_id)
     if account.state != ProviderAccount.State.ACTIVE:
         raise NotActive(f"The account is {account.get_state_display()}.")

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from merchants.actions import accounts as actions
 from merchants.actions.hints import note_hint
 from merchants.models import ProviderAccount
+from portal import isolation
 
 
 @csrf_exempt
@@ -22,12 +23,14 @@ def hook(request: HttpRequest, pk: int, secret: str) -> HttpResponse:
 
     The address is the secret. Of the body only an id is read, which is then asked for by API.
     """
-    found = get_object_or_404(ProviderAccount, pk=pk)
+    with isolation.everywhere():
+        found = get_object_or_404(ProviderAccount, pk=pk)
     if not constant_time_compare(actions.webhook_secret(found), secret):
         raise Http404
     try:
         body = json.loads(request.body[: settings.DATA_UPLOAD_MAX_MEMORY_SIZE])
     except (ValueError, RecursionError):
         body = None
-    note_hint(account=found, body=body, at=now())
+    with isolation.of(found.merchant_id):
+        note_hint(account=found, body=body, at=now())
     return HttpResponse(status=204)

@@ -17,7 +17,7 @@ from merchants.forms import JoinForm, PlaceForm, RoleForm
 from merchants.models import CustomRole, Invitation, Membership, Right, Role
 from merchants.queries import invitations_for, member_of, member_with, roles_for, team_of
 from merchants.rights import OF_ROLES
-from portal import htmx
+from portal import htmx, isolation
 from portal.confirm import ask_again, is_confirmed
 
 
@@ -175,6 +175,11 @@ def join(request: HttpRequest, secret: str) -> HttpResponse:
     found = actions.invitation_of(secret, now())
     if found is None:
         return htmx.page(request, "merchants/join.html", {}, status=404)
+    with isolation.of(found.merchant_id):
+        return _join(request, found)
+
+
+def _join(request: HttpRequest, found: Invitation) -> HttpResponse:
     user = request.user if request.user.is_authenticated else None
     known = actions.is_known(found)
     form = None if known else JoinForm(request.POST or None, email=found.email)

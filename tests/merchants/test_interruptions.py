@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextvars import copy_context
 from datetime import timedelta
 from typing import Any
 
@@ -135,7 +136,7 @@ class TestManyAtOnce:
             finally:
                 connection.close()
 
-        threads = [threading.Thread(target=go) for _ in range(8)]
+        threads = [threading.Thread(target=copy_context().run, args=[go]) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -162,7 +163,7 @@ class TestManyAtOnce:
             finally:
                 connection.close()
 
-        threads = [threading.Thread(target=go) for _ in range(3)]
+        threads = [threading.Thread(target=copy_context().run, args=[go]) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from contextvars import copy_context
 from datetime import timedelta
 from typing import Any
 
@@ -168,7 +169,7 @@ class TestSealing:
             done.append(seal_entries())
             connection.close()
 
-        both = [threading.Thread(target=work) for _ in range(2)]
+        both = [threading.Thread(target=copy_context().run, args=[work]) for _ in range(2)]
         for each in both:
             each.start()
         for each in both:

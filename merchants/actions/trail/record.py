@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db import models, transaction
 
 from merchants.models import AuditEntry, AuditValue, Door, Membership, Merchant, PersonKey, User
-from portal import encryption
+from portal import encryption, isolation
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,11 @@ def record(
             salt = os.urandom(16)
             plain[name] = {"digest": _digest(value, salt)}
             personal.append((name, value, key, salt))
+    whose = merchant.pk if isinstance(merchant, Merchant) else merchant
     # One row needs no transaction of its own.
-    with transaction.atomic() if personal else nullcontext():
+    with _seeing(whose), transaction.atomic() if personal else nullcontext():
         entry = AuditEntry.objects.create(
-            merchant_id=merchant.pk if isinstance(merchant, Merchant) else merchant,
+            merchant_id=whose,
             actor=who,
             door=now.door,
             address=now.address,
@@ -110,6 +111,14 @@ def record(
         for name, value, key, salt in personal:
             _keep(entry, name, value, key, salt)
     return entry
+
+
+def _seeing(merchant: int | None) -> "AbstractContextManager[None]":
+    """An entry stands in the trail of whom it is about, whoever's rows are looked at now."""
+    scope = isolation.current()
+    if scope.everywhere or (merchant is not None and scope.merchant == merchant):
+        return nullcontext()
+    return isolation.everywhere() if merchant is None else isolation.of(merchant)
 
 
 def _digest(of: Personal, salt: bytes) -> str:

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from merchants.actions.trail import age
+from portal import isolation
 
 LEAST = 12
 
@@ -18,6 +19,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--months", type=int, required=True, help=f"at least {LEAST}")
 
+    @isolation.everywhere()
     def handle(self, *args: Any, **options: Any) -> None:
         if options["months"] < LEAST:
             raise CommandError(f"The trail is kept for {LEAST} months at least.")

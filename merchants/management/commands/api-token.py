@@ -8,6 +8,7 @@ from django.utils.timezone import now
 
 from merchants.actions.people import make_token
 from merchants.models import Membership
+from portal import isolation
 
 
 class Command(BaseCommand):
@@ -17,6 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("email")
         parser.add_argument("--merchant", metavar="SLUG")
 
+    @isolation.everywhere()
     def handle(self, *args: Any, **options: Any) -> None:
         own = Membership.objects.filter(user__email=options["email"].lower())
         if options["merchant"]:

@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from merchants.actions import accounts
 from merchants.management.commands.person import merchant_named
 from merchants.models import ProviderAccount
+from portal import isolation
 from providers.base.registry import providers
 
 
@@ -31,6 +32,7 @@ class Command(BaseCommand):
             help="take a secret from the environment, where no process list shows it",
         )
 
+    @isolation.everywhere()
     def handle(self, *args: Any, **options: Any) -> None:
         given = dict(text.partition("=")[::2] for text in options["set"])
         for text in options["set_env"]:

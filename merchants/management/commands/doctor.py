@@ -14,6 +14,7 @@ from django.utils.timezone import now
 
 from merchants.actions.accounts import credentials_of
 from merchants.models import ProviderAccount
+from portal import isolation
 from portal.celery import app
 from providers.base.errors import NotAuthorised
 
@@ -24,6 +25,7 @@ class Command(BaseCommand):
     help = "Checks this installation; each problem comes with what to do."
     requires_system_checks: list[str] = []
 
+    @isolation.everywhere()
     def handle(self, *args: Any, **options: Any) -> None:
         problems = 0
         for title, check in CHECKS.items():

@@ -13,6 +13,7 @@ from django.utils import timezone
 from merchants.actions.people import one_time_link
 from merchants.actions.team import NotAllowed, put_in_role
 from merchants.models import Merchant, Role
+from portal import isolation
 
 
 class Command(BaseCommand):
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--name", default="")
 
+    @isolation.everywhere()
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             validate_email(options["email"])

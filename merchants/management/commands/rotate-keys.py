@@ -6,6 +6,7 @@ from django.core.management import CommandError
 from django.core.management.base import BaseCommand
 
 from merchants.actions.keys import rotate
+from portal import isolation
 from portal.encryption import CannotDecrypt
 
 
@@ -15,6 +16,7 @@ class Command(BaseCommand):
         " one, restart, run this, and take the old one away."
     )
 
+    @isolation.everywhere()
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             done = rotate(using="owner")

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from merchants.models import ProviderAccount, SyncRun, SyncStep
 from merchants.sync import AlreadyRunning, Ask, NotActive, resources, run_sync
+from portal import isolation
 from providers.base.registry import providers
 
 
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--since", help="a date or a time with its zone to read from")
         parser.add_argument("--json", action="store_true", help="print one object instead")
 
+    @isolation.everywhere()
     def handle(self, *args: Any, **options: Any) -> None:
         names = [resource.name for resource in resources()]
         only = frozenset(options["only"].split(",")) if options["only"] else None

@@ -21,7 +21,7 @@ from honcho.manager import Manager
 
 from merchants import demo
 from merchants.forms import DEMO_PASSWORD
-from portal import embedded
+from portal import embedded, isolation
 from providers.base.sandbox import wait_for
 
 WEB_THREADS = 4
@@ -74,6 +74,7 @@ class Command(BaseCommand):
                     time.sleep(0.2)
         self.pids.unlink(missing_ok=True)
 
+    @isolation.everywhere()
     def _prepare(self, port: int) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         # Commands in another terminal find the same demo by this file.
@@ -110,6 +111,7 @@ class Command(BaseCommand):
         if conductor.returncode not in (0, 128 + signal.SIGINT, 128 + signal.SIGTERM):
             raise CommandError("A part stopped by itself; its last lines above say why.")
 
+    @isolation.everywhere()
     def _greet(self, port: int) -> None:
         """Say where to go once it can be gone to."""
         if wait_for(port, 60):

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 
 from merchants.actions.trail import chains, verify
 from merchants.models import AuditHead, AuditPending, Merchant
+from portal import isolation
 
 NAMES = {
     "changed": "An entry was changed",
@@ -26,6 +27,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--merchant", metavar="SLUG", help="one merchant's chain")
 
+    @isolation.everywhere()
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = chains()
         if options["merchant"]:

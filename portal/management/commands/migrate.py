@@ -8,6 +8,8 @@ from django.core.management.commands import migrate
 from django.db import connections
 from psycopg import sql
 
+from portal import isolation
+
 OWNER = "owner"
 # What the application may not do: say which migrations ran, and rewrite the trail.
 TAKEN = {
@@ -30,6 +32,10 @@ class Command(migrate.Command):
         parser.set_defaults(database=OWNER)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        with isolation.nobody():
+            self._bring(*args, **options)
+
+    def _bring(self, *args: Any, **options: Any) -> None:
         self._grant()
         super().handle(*args, **options)
         call_command("createcachetable", database=OWNER, verbosity=0)

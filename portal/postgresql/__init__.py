@@ -1,0 +1,1 @@
+"""PostgreSQL, to which every statement says whose rows it may see."""
