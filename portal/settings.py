@@ -131,6 +131,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 300.0,
         "options": {"expires": 300},
     },
+    "let go of what is personal and too old": {
+        "task": "transactions.let_go",
+        "schedule": 6 * 3600.0,
+        "options": {"expires": 3600},
+    },
 }
 # How often an account is read, and how far back each read looks again (late reversals).
 SYNC_EVERY_SECONDS: int = env.int("SYNC_EVERY_SECONDS", default=300)
@@ -264,6 +269,7 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "merchants.passwords.Guessable"},
 ]
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
