@@ -6,7 +6,7 @@ from typing import Any, cast
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from merchants.actions.accounts import (
@@ -15,6 +15,7 @@ from merchants.actions.accounts import (
     described,
     secret_fields,
 )
+from merchants.actions.keeping import MONTHS
 from merchants.actions.team import Place
 from merchants.models import Branch, Membership, ProviderAccount, Right, Role, User
 from merchants.queries import branches_for, roles_for
@@ -164,6 +165,23 @@ class PlaceForm(forms.Form):
         )
 
 
+def _kept_for() -> list[tuple[str, str]]:
+    named = [
+        (str(each), ngettext("%(months)d month", "%(months)d months", each) % {"months": each})
+        for each in MONTHS
+    ]
+    return [("", str(_("For as long as the sale itself"))), *named]
+
+
+class KeepingForm(forms.Form):
+    """How long it is kept in whose hands a sale was."""
+
+    months = forms.TypedChoiceField(
+        label=_("A sale tells in whose hands it was"), choices=_kept_for, coerce=int,
+        empty_value=None, required=False,
+    )  # fmt: skip
+
+
 class RoleForm(forms.Form):
     """A role's name and its rights."""
 
@@ -204,6 +222,10 @@ class TokenForm(forms.Form):
     name = forms.CharField(
         label=_("Name"), max_length=60, help_text=_("What uses it, for example “Nightly export”.")
     )
+    service = forms.BooleanField(
+        label=_("For a program of the merchant’s"), required=False,
+        help_text=_("It goes on when your membership ends."),
+    )  # fmt: skip
     rights = forms.MultipleChoiceField(
         label=_("What it may do"), widget=forms.CheckboxSelectMultiple
     )
@@ -218,6 +240,8 @@ class TokenForm(forms.Form):
 
     def __init__(self, *args: Any, by: Membership, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not by.may(Right.TEAM):
+            del self.fields["service"]
         # The API only reads so far, so a key has no use for the rights to change things.
         useful = (Right.LOOK_UP, Right.FIGURES, Right.PERSONAL, Right.ACCOUNTS)
         choices = [(str(each.value), each.label) for each in useful if by.may(each)]

@@ -124,7 +124,7 @@ def main_zone(member: Membership) -> str:
 
 def team_of(member: Membership) -> QuerySet[Membership]:
     """Everybody who works or has worked for a merchant."""
-    own = Membership.objects.filter(merchant=member.merchant_id)
+    own = Membership.objects.filter(merchant=member.merchant_id, user__is_service=False)
     return own.select_related("user", "custom_role").order_by("user__name", "pk")
 
 

@@ -13,6 +13,7 @@ class Right(TextChoices):
     FIGURES = "FIGURES", _("See totals, reconciliations and reports")
     EXPORT = "EXPORT", _("Download rows and reports")
     PERSONAL = "PERSONAL", _("See mobile numbers and e-mails in full")
+    REVEAL = "REVEAL", _("See one person in full after giving a reason")
     CARDS = "CARDS", _("See the first six digits of cards")
     FLEET = "FLEET", _("Change terminals and who holds them")
     ACCOUNTS = "ACCOUNTS", _("Manage accounts at providers")
@@ -38,7 +39,7 @@ OF_ROLES: dict[Role, frozenset[Right]] = {
     Role.OWNER: frozenset(Right),
     Role.ADMIN: frozenset(Right) - {Right.TRAIL},
     Role.ACCOUNTANT: frozenset({Right.LOOK_UP, Right.FIGURES, Right.EXPORT, Right.TOKENS}),
-    Role.SUPPORT: frozenset({Right.LOOK_UP}),
+    Role.SUPPORT: frozenset({Right.LOOK_UP, Right.REVEAL}),
     Role.CUSTOM: frozenset(),
 }
 

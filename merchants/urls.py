@@ -4,7 +4,17 @@ from allauth.account import views as account
 from django.contrib.auth.decorators import login_required
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from merchants.views import accounts, branches, chosen, hooks, signing, team, tokens, trail
+from merchants.views import (
+    accounts,
+    branches,
+    chosen,
+    hooks,
+    keeping,
+    signing,
+    team,
+    tokens,
+    trail,
+)
 
 account_urls = [
     path("", accounts.accounts, name="accounts"),
@@ -31,6 +41,8 @@ own: list[URLPattern | URLResolver] = [
     path("keys/<int:pk>/revoke/", tokens.revoke, name="revoke-token"),
     path("team/", team.team, name="team"),
     path("team/invite/", team.invite, name="invite"),
+    path("team/personal-data/", keeping.keeping, name="keeping"),
+    path("me/data/", keeping.own_data, name="own-data"),
     path("team/leave/", team.leave, name="leave"),
     path("team/<int:pk>/", team.change_member, name="change-member"),
     path("team/<int:pk>/end/", team.end_member, name="end-member"),

@@ -18,7 +18,10 @@ def is_confirmed(request: HttpRequest) -> bool:
     return bool(time() - latest < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT)
 
 
-def ask_again(request: HttpRequest) -> HttpResponse:
-    """To the question, and from there back here. What was typed into a form is typed again."""
-    back = request.get_full_path() if request.method in ("GET", "HEAD") else request.path
+def ask_again(request: HttpRequest, back: str = "") -> HttpResponse:
+    """To the question, and from there back here, or to where the button was.
+
+    What was typed into a form is typed again.
+    """
+    back = back or (request.get_full_path() if request.method in ("GET", "HEAD") else request.path)
     return redirect(f"{reverse('account_reauthenticate')}?{urlencode({REDIRECT_FIELD_NAME: back})}")

@@ -7,5 +7,6 @@ from reports import views
 urlpatterns = [
     path("", views.home, name="home"),
     path("notices/", views.notices, name="notices"),
+    path("people/<int:pk>/data/", views.person, name="person-data"),
     path("search/", views.find, name="search"),
 ]

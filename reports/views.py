@@ -4,21 +4,25 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.timezone import now
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from merchants.actions.trail import searched
+from merchants.actions.trail import saw, searched
 from merchants.models import Branch, Membership, Right
 from merchants.queries import Freshness, freshness_of, member_of, member_with
 from portal import htmx
+from portal.confirm import ask_again, is_confirmed
 from portal.templatetags.show import day, query_of
 from providers.base.registry import providers, words
 from reports import charts, queries
+from reports.personal import kept_of
 from reports.search import search
+from terminals.models import TerminalUser
+from terminals.queries import terminal_users_for
 from transactions.columns import TRANSACTIONS
 from transactions.models import Scheme
 
@@ -29,6 +33,27 @@ SCHEME_COLOURS = {
     Scheme.MADA: "mada", Scheme.VISA: "visa", Scheme.VISA_DEBIT: "visa",
     Scheme.MASTERCARD: "mastercard", Scheme.AMEX: "amex", Scheme.UNIONPAY: "unionpay",
 }  # fmt: skip
+
+
+def own_person(request: HttpRequest, pk: int) -> TerminalUser:
+    """The person, 404 for whoever may not see them."""
+    return get_object_or_404(
+        terminal_users_for(member_of(request)).select_related("account"), pk=pk
+    )
+
+
+@htmx.object_view(own_person, "GET", "HEAD")
+def person(request: HttpRequest, found: TerminalUser) -> HttpResponse:
+    """What is kept of a person, as a file to hand to them."""
+    member = member_with(request, Right.PERSONAL)
+    if not is_confirmed(request):
+        return ask_again(request)
+    saw("person.exported", found)
+    answer = JsonResponse(
+        kept_of(member, found), json_dumps_params={"ensure_ascii": False, "indent": 2}
+    )
+    answer["Content-Disposition"] = f'attachment; filename="person-{found.pk}.json"'
+    return answer
 
 
 @login_required

@@ -1,5 +1,6 @@
 """What the lists of terminals and of people can show."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.urls import reverse
@@ -111,4 +112,8 @@ PEOPLE = List(
         _("People appear here as soon as a provider names who holds a terminal."),
     ),
     fields=("name", "holds"),
+)
+# Initials in the order of names would tell more than initials.
+MASKED_PEOPLE = replace(
+    PEOPLE, sorts={"known": (_("As we learned of them"), keyset.Keys("pk", descending=False))}
 )

@@ -4,6 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from merchants.actions.trail import scene
 from merchants.models import Branch, Merchant, ProviderAccount
@@ -23,12 +24,18 @@ class TerminalUser(OfMerchant):
     email = models.CharField(max_length=200, null=True)
     content_hash = models.BinaryField(max_length=16, null=True)
     learned_at = models.DateTimeField(default=timezone.now)
+    # When it was forgotten who this is.
+    erased_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "ref"], name="one_terminal_user_per_account_and_ref"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(erased_at=None) | Q(name="", mobile=None, email=None),
+                name="an_erased_person_has_no_name",
+            ),
         ]
         indexes = [models.Index(fields=["merchant", "name", "id"], name="terminal_user_by_name")]
 
@@ -38,9 +45,16 @@ class TerminalUser(OfMerchant):
     @property
     def shown(self) -> str:
         """The name as whoever looks may see it; a job and a command see all of it."""
+        if self.erased_at is not None:
+            return _("Erased person")
         member = scene().member
         name = self.name or self.ref
         return name if member is None or member.sees_personal else masked_name(name)
+
+    @property
+    def initials(self) -> str:
+        """The name as a look in passing shows it, whoever looks: that leaves no entry."""
+        return self.shown if self.erased_at else masked_name(self.name or self.ref)
 
 
 class Terminal(OfMerchant):

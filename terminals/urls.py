@@ -10,4 +10,6 @@ urlpatterns = [
     path("<int:pk>/", views.detail, name="detail"),
     path("people/", views.people, name="people"),
     path("people/<int:pk>/", views.person, name="person"),
+    path("people/<int:pk>/reveal/", views.reveal, name="reveal"),
+    path("people/<int:pk>/erase/", views.erase, name="erase"),
 ]

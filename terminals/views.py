@@ -1,10 +1,13 @@
 """Terminals, and the people who hold them."""
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.timezone import now
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from merchants.actions.trail import exported, saw
@@ -18,11 +21,13 @@ from merchants.queries import (
     saved_views,
 )
 from portal import htmx
+from portal.confirm import ask_again, is_confirmed
 from portal.lists import Listing, show
 from providers.base.registry import providers, said
-from terminals import queries
-from terminals.columns import PEOPLE, TERMINALS
+from terminals import actions, queries
+from terminals.columns import MASKED_PEOPLE, PEOPLE, TERMINALS
 from terminals.filters import PersonFilter, TerminalFilter
+from terminals.forms import ReasonForm
 from terminals.models import Terminal, TerminalUser
 
 MOST_DEVICES = 20
@@ -56,7 +61,7 @@ def people(request: HttpRequest) -> HttpResponseBase:
     if not member.sees_personal:
         # A name that may not be seen may not be guessed letter by letter either.
         del chosen.filters["name"]
-    listing = Listing(request, PEOPLE, chosen)
+    listing = Listing(request, PEOPLE if member.sees_personal else MASKED_PEOPLE, chosen)
     return show(
         listing,
         sees_personal=member.sees_personal,
@@ -76,12 +81,51 @@ def person(request: HttpRequest, found: TerminalUser) -> HttpResponse:
     member = member_with(request, Right.LOOK_UP)
     if member.sees_personal:
         saw("person.seen", found)
+    return _person(request, found, ReasonForm(), in_full=member.sees_personal)
+
+
+def _person(
+    request: HttpRequest, found: TerminalUser, form: ReasonForm, *, in_full: bool
+) -> HttpResponse:
+    member = member_of(request)
     context = {
         "person": found,
-        "sees_personal": member.sees_personal,
+        "name": found.name if in_full and not found.erased_at else found.shown,
+        "sees_personal": in_full,
+        "form": form if member.may(Right.REVEAL) and not in_full else None,
+        "may_hand_over": member.sees_personal,
+        "may_erase": member.may(Right.FLEET),
         "zone": providers()[found.account.provider].default_zone,
     }
-    return htmx.page(request, "terminals/person.html", context)
+    status = 422 if form.errors else 200
+    return htmx.page(request, "terminals/person.html", context, status=status)
+
+
+@htmx.object_view(own_person, "POST")
+def reveal(request: HttpRequest, found: TerminalUser) -> HttpResponse:
+    """The person in full, this once, for a reason that stands in the trail."""
+    member = member_with(request, Right.REVEAL)
+    form = ReasonForm(request.POST)
+    if form.is_valid():
+        try:
+            reason = form.cleaned_data["reason"]
+            actions.reveal_person(person=found, by=member, reason=reason, at=now())
+        except actions.TooMany as problem:
+            form.add_error("reason", str(problem))
+    return _person(request, found, form, in_full=form.is_valid())
+
+
+@htmx.object_view(own_person, "GET", "HEAD", "POST")
+def erase(request: HttpRequest, found: TerminalUser) -> HttpResponse:
+    """Asks once more, and forgets who the person is."""
+    member = member_with(request, Right.FLEET)
+    if not is_confirmed(request):
+        return ask_again(request)
+    if request.method == "POST":
+        actions.erase_person(person=found, by=member, at=now())
+        messages.success(request, _("It is forgotten who this was."))
+        return redirect("terminals:person", found.pk)
+    return htmx.page(request, "terminals/erase.html", {"person": found})
 
 
 def own_terminal(request: HttpRequest, pk: int) -> Terminal:

@@ -5,11 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.utils import timezone
 
-from merchants.actions.people import add_person, make_token
-from merchants.models import ApiToken, Membership, Right
+from merchants.actions.people import add_person, make_service_token, make_token
+from merchants.actions.team import NotAllowed, end_member
+from merchants.models import ApiToken, CustomRole, Membership, Right, User
+from merchants.queries import team_of
 from merchants.sync import run_sync
 from terminals.models import TerminalUser
 from tests.conftest import QUICK, confirm
@@ -107,3 +110,59 @@ def test_one_sees_ones_own_and_managers_the_teams(account: Any, alice: Membershi
     assert "Carols" in everybodys
     theirs = ApiToken.objects.get(name="Owners")
     assert browser_of(carol).post(f"/keys/{theirs.pk}/revoke/").status_code == 404
+
+
+class TestPrograms:
+    def form(self, **changed: Any) -> dict[str, Any]:
+        plain = {"name": "Ledger", "rights": ["LOOK_UP"], "days": "30", "service": "on"}
+        return plain | changed
+
+    def key_of(self, member: Membership, **changed: Any) -> str:
+        browser = Client()
+        browser.force_login(member.user)
+        answer = confirm(browser, member.user).post("/keys/", self.form(**changed))
+        assert answer.status_code == 200
+        made: str = answer.context["made"]
+        return made
+
+    def test_goes_on_when_its_maker_leaves(self, alice: Membership) -> None:
+        other = add_person(email="o@acme.test", merchant=alice.merchant, role="OWNER")
+        key = self.key_of(other)
+        end_member(by=alice, member=other, at=timezone.now())
+        api = Client(headers={"Authorization": f"Token {key}"})
+        assert api.get("/api/v1/branches/").status_code == 200
+        assert api.get("/api/v1/reconciliations/").status_code == 403
+        assert api.get("/api/v1/accounts/").status_code == 403
+
+    def test_is_no_member_and_no_owner(self, alice: Membership) -> None:
+        self.key_of(alice)
+        assert [each.user.email for each in team_of(alice)] == ["alice@acme.test"]
+        with pytest.raises(NotAllowed, match="needs an owner"):
+            end_member(by=alice, member=alice, at=timezone.now())
+
+    def test_ends_with_its_key(self, alice: Membership) -> None:
+        key = self.key_of(alice)
+        browser = Client()
+        browser.force_login(alice.user)
+        browser.post(f"/keys/{ApiToken.objects.get().pk}/revoke/")
+        api = Client(headers={"Authorization": f"Token {key}"})
+        assert api.get("/api/v1/branches/").status_code == 401
+        service = User.objects.get(is_service=True)
+        assert not service.is_active
+        assert not service.has_usable_password()
+
+    def test_is_made_only_by_who_manages_the_team_and_may_no_more_than_they(
+        self, alice: Membership
+    ) -> None:
+        clerk = add_person(email="c@acme.test", merchant=alice.merchant, role="ACCOUNTANT")
+        self.key_of(clerk)
+        assert not User.objects.filter(is_service=True).exists()
+        with pytest.raises(PermissionDenied):
+            make_service_token(by=clerk, name="X", rights=[Right.LOOK_UP], at=timezone.now())
+        own = CustomRole.objects.create(
+            merchant=alice.merchant, name="Own", rights=["LOOK_UP", "TEAM", "TOKENS"]
+        )
+        Membership.objects.filter(pk=clerk.pk).update(role="CUSTOM", custom_role=own)
+        limited = Membership.objects.get(pk=clerk.pk)
+        with pytest.raises(PermissionDenied):
+            make_service_token(by=limited, name="X", rights=[Right.PERSONAL], at=timezone.now())

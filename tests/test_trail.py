@@ -71,6 +71,7 @@ def changes(
     add_person(email="olga@acme.test", merchant=alice.merchant, role="OWNER")
     role = CustomRole.objects.create(merchant=alice.merchant, name="Old", rights=["LOOK_UP"])
     base = nearpay.server.url("nearpay")
+    person = TerminalUser.objects.order_by("pk")[0]
     return {
         "account_login": (
             reverse("account_login"),
@@ -167,6 +168,14 @@ def changes(
             {"name": "Dan", "password": "yet another one 9"},
             "team.joined",
         ),
+        "terminals:reveal": (
+            reverse("terminals:reveal", args=[person.pk]), {"reason": "case 4711"},
+            "person.revealed",
+        ),
+        "terminals:erase": (reverse("terminals:erase", args=[person.pk]), {}, "person.erased"),
+        "merchants:keeping": (
+            reverse("merchants:keeping"), {"months": "24"}, "merchant.keeping_changed",
+        ),
         "merchants:close-gap": (
             reverse("merchants:close-gap", args=[account.gaps.get().pk]), {}, "gap.asked",
         ),
@@ -201,7 +210,8 @@ class TestChanges:
             "merchants:close-gap", "merchants:invite", "merchants:withdraw-invitation",
             "merchants:change-member", "merchants:end-member", "merchants:leave",
             "merchants:new-role", "merchants:change-role", "merchants:join",
-            "merchants:tokens", "merchants:revoke-token",
+            "merchants:tokens", "merchants:revoke-token", "merchants:keeping",
+            "terminals:reveal", "terminals:erase",
         ],
     )  # fmt: skip
     def test_each_writes_exactly_one_entry(
@@ -216,7 +226,8 @@ class TestChanges:
             ProviderAccount.objects.update(state="PAUSED")
         before = AuditEntry.objects.count()
         answer = browser.post(path, form, REMOTE_ADDR="192.0.2.9")
-        assert answer.status_code in ((200,) if name == "merchants:tokens" else (204, 302))
+        shown = name in ("merchants:tokens", "terminals:reveal")
+        assert answer.status_code in ((200,) if shown else (204, 302))
         (entry,) = AuditEntry.objects.order_by("-pk")[: AuditEntry.objects.count() - before]
         assert entry.action == action
         assert entry.merchant_id == alice.merchant_id
@@ -278,7 +289,7 @@ SECOND_FACTORS = {
 READING = {
     "home", "search", "notices", "merchants:branches", "merchants:branch", "merchants:accounts",
     "merchants:account", "merchants:progress", "merchants:trail", "merchants:team",
-    "terminals:list",
+    "terminals:list", "person-data", "merchants:own-data",
     "terminals:detail", "terminals:people", "terminals:person", "transactions:list",
     "transactions:detail", "transactions:slip", "settlements:list", "settlements:detail",
 }  # fmt: skip

@@ -8,11 +8,13 @@ from typing import Any
 
 from django.contrib.auth.tokens import default_token_generator
 from django.db import transaction
+from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from merchants.actions.trail import record
 from merchants.models import ApiToken, Branch, Membership, Merchant, Right, Role, User
+from merchants.queries import branches_for
 
 
 @transaction.atomic
@@ -74,15 +76,37 @@ def make_token(
 
 
 @transaction.atomic
+def make_service_token(
+    *, by: Membership, name: str, rights: Collection[Right], at: datetime, **kept: Any
+) -> str:
+    """A key of a program's own, which outlives the membership of whoever made it.
+
+    It may no more than it is kept to, which nobody grants who does not hold it.
+    """
+    for right in (Right.TEAM, *rights):
+        by.need(right)
+    if not by.sees_every_branch and kept.get("branches") is None:
+        kept["branches"] = list(branches_for(by))
+    service = User.objects.create_user(f"{secrets.token_hex(8)}@service.invalid", name)
+    User.objects.filter(pk=service.pk).update(is_service=True)
+    place = Membership.objects.create(user=service, merchant_id=by.merchant_id, role=Role.ADMIN)
+    return make_token(member=place, at=at, name=name, rights=rights, **kept)
+
+
+@transaction.atomic
 def revoke_token(*, token: ApiToken) -> None:
-    """Take a key away; it opens nothing from then on."""
+    """Take a key away; it opens nothing from then on. A program goes with its key."""
     record(
         "token.revoked",
         subject=token,
         merchant=token.membership.merchant_id,
         facts={"name": token.name},
     )
+    place = token.membership
     token.delete()
+    if place.user.is_service:
+        Membership.objects.filter(pk=place.pk).update(ended_at=timezone.now())
+        User.objects.filter(pk=place.user_id).update(is_active=False)
 
 
 def token_digest(token: str) -> bytes:

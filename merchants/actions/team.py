@@ -92,6 +92,13 @@ def _as_now(member: Membership, at: datetime) -> Membership:
     return now
 
 
+def _revoked_keys(member: Membership) -> dict[str, str]:
+    """A key that was lost with its member must not open again with them; what the trail says."""
+    names = [str(each) for each in member.tokens.order_by("pk")]
+    member.tokens.all().delete()
+    return {"keys": ", ".join(names)} if names else {}
+
+
 def _owner_stays(member: Membership, at: datetime) -> None:
     """Raise NotAllowed where no other lasting owner would be left."""
     if member.role != Role.OWNER:
@@ -135,11 +142,16 @@ def invite(*, by: Membership, email: str, place: Place, at: datetime) -> tuple[I
 
 
 @transaction.atomic
-def withdraw(*, by: Membership, invitation: Invitation) -> None:
-    """Take an invitation back; its link opens nothing from then on."""
-    by.need(Right.TEAM)
-    record("team.withdrawn", subject=invitation)
-    invitation.delete()
+def withdraw(*, by: Membership, invitation: Invitation, at: datetime) -> None:
+    """Take an invitation back; its link opens nothing from then on.
+
+    One that was taken or withdrawn meanwhile stays as it is.
+    """
+    _held(by.merchant_id)
+    _as_now(by, at).need(Right.TEAM)
+    if Invitation.objects.filter(pk=invitation.pk).exists():
+        record("team.withdrawn", subject=invitation)
+        invitation.delete()
 
 
 def invitation_of(secret: str, at: datetime) -> Invitation | None:
@@ -167,8 +179,8 @@ def accept(*, invitation: Invitation, user: User, at: datetime) -> Membership:
         },
     )  # fmt: skip
     member.branches.set(invitation.branches.all())
-    member.tokens.all().delete()
-    record("team.joined", subject=member, actor=user, facts=place_of(member).told())
+    facts = place_of(member).told() | _revoked_keys(member)
+    record("team.joined", subject=member, actor=user, facts=facts)
     invitation.delete()
     return member
 
@@ -223,10 +235,9 @@ def end_member(*, by: Membership, member: Membership, at: datetime) -> None:
     if by.pk != member.pk:
         _may_grant(_as_now(by, at), member.rights)
     _owner_stays(member, at)
-    # A key that was lost with its member must not open again with them.
-    member.tokens.all().delete()
+    keys = _revoked_keys(member)
     if Membership.objects.filter(pk=member.pk, ended_at=None).update(ended_at=at):
-        record("team.left" if by.pk == member.pk else "team.ended", subject=member)
+        record("team.left" if by.pk == member.pk else "team.ended", subject=member, facts=keys)
 
 
 @transaction.atomic

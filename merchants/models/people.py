@@ -38,6 +38,8 @@ class User(AbstractBaseUser):
     name = models.CharField(_("name"), max_length=200, blank=True)
     is_active = models.BooleanField(default=True)
     joined_at = models.DateTimeField(default=timezone.now)
+    # A program that reads for a merchant, and nobody who signs in.
+    is_service = models.BooleanField(default=False)
     # How often every session of theirs was ended at once.
     sessions_ended = models.PositiveIntegerField(default=0)
 
@@ -73,6 +75,8 @@ class Merchant(OfMerchant):
     created_at = models.DateTimeField(default=timezone.now)
     # When its owners were last mailed what stands in the trail.
     digest_sent_at = models.DateTimeField(default=timezone.now)
+    # After so many months a sale no longer says in whose hands it was; None keeps it.
+    personal_months = models.PositiveSmallIntegerField(null=True)
 
     def __str__(self) -> str:
         return self.name
@@ -191,7 +195,7 @@ class Membership(OfMerchant):
     @property
     def needs_factor(self) -> bool:
         """Whether a password alone is not enough for what this person may see and do."""
-        return bool(self.rights - {Right.LOOK_UP})
+        return bool(self.rights - {Right.LOOK_UP, Right.REVEAL})
 
     @property
     def may_see_accounts(self) -> bool:

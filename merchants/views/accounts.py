@@ -89,8 +89,15 @@ def _health(request: HttpRequest, found: ProviderAccount) -> dict[str, Any]:
             [mark for mark in bookmarks if mark.resource in windowed], gaps, zone, moment
         ),
         "shown": _labelled(found),
-        "webhook": request.build_absolute_uri(actions.webhook_path(found)),
+        "webhook": _webhook(request, found),
     }
+
+
+def _webhook(request: HttpRequest, account: ProviderAccount) -> str:
+    """The address is a secret, so it is told to who has just shown who they are."""
+    if not is_confirmed(request):
+        return ""
+    return request.build_absolute_uri(actions.webhook_path(account))
 
 
 def _labelled(account: ProviderAccount) -> list[tuple[str, Any]]:

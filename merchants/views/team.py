@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -99,7 +100,7 @@ def end_member(request: HttpRequest, found: Membership) -> HttpResponse:
     """End somebody's membership at once."""
     member = member_with(request, Right.TEAM)
     if not is_confirmed(request):
-        return ask_again(request)
+        return ask_again(request, reverse("merchants:change-member", args=[found.pk]))
     try:
         actions.end_member(by=member, member=found, at=now())
     except actions.NotAllowed as problem:
@@ -129,7 +130,10 @@ def own_invitation(request: HttpRequest, pk: int) -> Invitation:
 @htmx.object_view(own_invitation, "POST")
 def withdraw(request: HttpRequest, found: Invitation) -> HttpResponse:
     """Take an invitation back."""
-    actions.withdraw(by=member_with(request, Right.TEAM), invitation=found)
+    member = member_with(request, Right.TEAM)
+    if not is_confirmed(request):
+        return ask_again(request, reverse("merchants:team"))
+    actions.withdraw(by=member, invitation=found, at=now())
     return redirect("merchants:team")
 
 

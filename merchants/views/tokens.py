@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods
 
-from merchants.actions.people import make_token, revoke_token
+from merchants.actions.people import make_service_token, make_token, revoke_token
 from merchants.forms import TokenForm
 from merchants.models import ApiToken, Right
 from merchants.queries import main_zone, member_of, member_with, tokens_for
@@ -24,7 +24,10 @@ def tokens(request: HttpRequest) -> HttpResponse:
     form = TokenForm(request.POST or None, by=member)
     made = None
     if form.is_valid():
-        made = make_token(member=member, at=now(), **form.chosen)
+        if form.cleaned_data.get("service"):
+            made = make_service_token(by=member, at=now(), **form.chosen)
+        else:
+            made = make_token(member=member, at=now(), **form.chosen)
         form = TokenForm(None, by=member)
     context = {
         "form": form,

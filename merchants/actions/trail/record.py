@@ -160,12 +160,12 @@ def opened(key: PersonKey) -> bytes | None:
     return encryption.unseal(bytes(key.sealed), row=row_of_key(key.kind, key.subject_id))
 
 
-def forget(kind: str, subject_id: int, at: datetime) -> None:
+def forget(kind: str, subject_id: int, at: datetime, merchant: int | None = None) -> None:
     """Destroy a person's key: what the trail holds of them can never be read again."""
     key = _key_of(kind, subject_id)
     with transaction.atomic():
         PersonKey.objects.filter(pk=key.pk).update(sealed=None, destroyed_at=at)
-        record("person.erased", about=(kind, subject_id))
+        record("person.erased", about=(kind, subject_id), merchant=merchant)
 
 
 def values_of(entries: Sequence[AuditEntry]) -> dict[int, dict[str, str | None]]:

@@ -124,6 +124,9 @@ def store_terminal_users(
 
 
 def _differs(known: TerminalUser, record: TerminalUserRecord) -> bool:
+    if known.erased_at is not None:
+        # The provider has not forgotten them; here they stay so.
+        return False
     said = (record.name or UNNAMED, record.mobile, record.email)
     return (known.name, known.mobile, known.email) != said
 

@@ -1,0 +1,25 @@
+"""What is done with terminals and the people who hold them."""
+
+from terminals.actions.people import TooMany, erase_person, reveal_person
+from terminals.actions.storing import (
+    ensure_devices,
+    ensure_terminal_users,
+    ensure_terminals,
+    note_devices,
+    note_seen,
+    store_terminal_users,
+    store_terminals,
+)
+
+__all__ = [
+    "TooMany",
+    "ensure_devices",
+    "ensure_terminal_users",
+    "ensure_terminals",
+    "erase_person",
+    "note_devices",
+    "note_seen",
+    "reveal_person",
+    "store_terminal_users",
+    "store_terminals",
+]
