@@ -18,12 +18,10 @@ from django.utils.functional import SimpleLazyObject
 from merchants.actions.signing import FACTORED
 from merchants.actions.trail import Scene, acting
 from merchants.models import Door, Membership
-from merchants.queries import CHOSEN, CHOSEN_BRANCH, branches_for, memberships_of
+from merchants.queries import CHOSEN, CHOSEN_BRANCH, MOST_BRANCHES, branches_for, memberships_of
 from portal.client import client_address
 from portal.isolation import Scope, within
 
-# A choice of more than these is made by searching.
-MOST_BRANCHES = 500
 # A session's use is written at most this often, in seconds.
 USE_IS_NOTED_AFTER = 30
 Answer = Callable[[HttpRequest], HttpResponse]

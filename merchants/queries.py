@@ -37,6 +37,8 @@ from portal.templatetags.show import branch_text
 from providers.base.registry import providers
 
 MAIN = "transactions"
+# A choice of more branches than these is made by searching.
+MOST_BRANCHES = 500
 # The session's key for the membership that a person has chosen.
 CHOSEN = "membership"
 # Likewise for the branch to which lists and figures are kept.

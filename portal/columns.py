@@ -46,6 +46,8 @@ class Column:
     css: str = ""
     # Whether a phone shows its name beside the value.
     named: bool = False
+    # Whether it shows who somebody is, to who may see that.
+    personal: bool = False
 
 
 def major(minor: int | None, currency: str) -> Decimal | None:

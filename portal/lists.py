@@ -224,6 +224,10 @@ class Listing:
         return found
 
     @property
+    def shows_people(self) -> bool:
+        return bool(self.page.rows) and any(each.personal for each in self.columns)
+
+    @property
     def table(self) -> SafeString:
         """The page's rows."""
         return self.of.table(self.columns, self.page.rows, self.foot)
@@ -346,11 +350,16 @@ def _cell(value: Any) -> Any:
 
 
 def show(
-    listing: Listing, *, exported: Callable[[str, str], None], **context: Any
+    listing: Listing,
+    *,
+    exported: Callable[[str, str], None],
+    seen: Callable[[str], None],
+    **context: Any,
 ) -> HttpResponseBase:
     """The page, its rows alone for htmx, or the download, as the address asks for it.
 
-    `exported` is told the list and the query of a download. `context` holds `views`, which the
+    `exported` is told the list and the query of a download, `seen` the list that has shown people
+    in full. `context` holds `views`, which the
     person has saved, and `freshness`.
     """
     member = listing.request.member  # type: ignore[attr-defined]
@@ -365,5 +374,7 @@ def show(
     listing.complete = "; ".join(str(each) for each in context["freshness"])
     context["may_export"] = member.may("EXPORT")
     context["may_share"] = member.may("TEAM")
+    if listing.shows_people and member.may("PERSONAL"):
+        seen(listing.of.name)
     context |= {"listing": listing, "page": listing.page, "filter": listing.chosen}
     return htmx.page(listing.request, "list.html", context, fragment="rows")

@@ -396,7 +396,7 @@ def attention(member: Membership, clocks: list[Clock], moment: datetime) -> list
         .annotate(open=Case(When(waits, then=True), default=Value(False)), silent=silent)
         .filter(Q(open=True) | Q(connected=False) | Q(terminal_user=None) | Q(silent=True))
         .only("tid", "name", "connected", "last_seen_at", "branch__name", "branch__name_ar",
-              "terminal_user__name", "terminal_user__ref")
+              "terminal_user__name", "terminal_user__erased_at", "terminal_user__ref")
         .order_by("last_seen_at", "pk")[:MOST_ATTENTION]
     )  # fmt: skip
     is_so: dict[str, Callable[[Any], bool]] = {

@@ -1,5 +1,6 @@
 """The home page, the one search box, and what waits for somebody."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,9 +12,9 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from merchants.actions.trail import saw, searched
+from merchants.actions.trail import listed, saw, searched
 from merchants.models import Branch, Membership, Right
-from merchants.queries import Freshness, freshness_of, member_of, member_with
+from merchants.queries import MOST_BRANCHES, Freshness, freshness_of, member_of, member_with
 from portal import htmx
 from portal.confirm import ask_again, is_confirmed
 from portal.templatetags.show import day, query_of
@@ -64,6 +65,10 @@ def home(request: HttpRequest) -> HttpResponse:
     moment = now()
     freshness = freshness_of(member)
     clocks, branches = queries.clocks_of(member, moment)
+    if member.here is None:
+        # The page offers the same ones, which need not be asked for again.
+        own = sorted(branches.values(), key=lambda each: (each.name, each.pk))
+        request.branches = own[:MOST_BRANCHES]  # type: ignore[attr-defined]
     as_of = _known_to(freshness, moment, clocks)
     context: dict[str, Any] = {
         "now": moment,
@@ -80,6 +85,7 @@ def home(request: HttpRequest) -> HttpResponse:
             queries.clocks_of(member, as_of) if as_of != moment else (clocks, branches)
         )
         context |= _figures(request, member, as_of, clocks, branches)
+    _note_people(request, member, context.get("attention", ()))
     return htmx.page(request, "reports/home.html", context, fragment="figures")
 
 
@@ -115,8 +121,16 @@ def notices(request: HttpRequest) -> HttpResponse:
     if "count" in request.GET and getattr(request, "htmx", False):
         return htmx.page(request, "reports/notices.html", {"count": len(accounts)}, fragment="dot")
     fleet = _attention(member, clocks, moment) if member.may(Right.LOOK_UP) else []
+    _note_people(request, member, fleet)
     context = {"accounts": accounts, "fleet": fleet}
     return htmx.page(request, "reports/notices.html", context)
+
+
+def _note_people(request: HttpRequest, member: Membership, fleet: Iterable[Any]) -> None:
+    """Who needs attention is named; what the page asks for by itself is the same look."""
+    named = any(terminal.terminal_user for each in fleet for terminal in each["terminals"])
+    if named and member.sees_personal and "X-Poll" not in request.headers:
+        listed("attention")
 
 
 def _known_to(

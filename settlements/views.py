@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from merchants.actions.trail import exported
+from merchants.actions.trail import exported, listed
 from merchants.models import Right
 from merchants.queries import (
     branch_names,
@@ -38,6 +38,7 @@ def list_(request: HttpRequest) -> HttpResponseBase:
     return show(
         listing,
         exported=exported,
+        seen=listed,
         freshness=freshness_of(member),
         views=saved_views(member, RECONCILIATIONS.name),
     )

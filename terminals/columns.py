@@ -57,6 +57,7 @@ TERMINALS = List(
             _("Held by"),
             lambda row: row.terminal_user and row.terminal_user.shown,
             _holder,
+            personal=True,
         ),
         at_branch(css="end"),
         timed("seen", _("Last payment"), lambda row: row.last_seen_at, "short", named=True),
@@ -87,6 +88,7 @@ PEOPLE = List(
             lambda row: row.shown,
             lambda row: isolated(row.shown),
             fixed=True,
+            personal=True,
             css="keep",
         ),
         Column(

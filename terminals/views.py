@@ -10,7 +10,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from merchants.actions.trail import exported, saw
+from merchants.actions.trail import exported, listed, saw
 from merchants.models import Right
 from merchants.queries import (
     branch_names,
@@ -44,6 +44,7 @@ def list_(request: HttpRequest) -> HttpResponseBase:
     return show(
         listing,
         exported=exported,
+        seen=listed,
         freshness=freshness_of(member),
         views=saved_views(member, TERMINALS.name),
     )
@@ -66,6 +67,7 @@ def people(request: HttpRequest) -> HttpResponseBase:
         listing,
         sees_personal=member.sees_personal,
         exported=exported,
+        seen=listed,
         freshness=freshness_of(member),
         views=saved_views(member, PEOPLE.name),
     )
@@ -136,6 +138,8 @@ def own_terminal(request: HttpRequest, pk: int) -> Terminal:
 @htmx.object_view(own_terminal, "GET", "HEAD")
 def detail(request: HttpRequest, terminal: Terminal) -> HttpResponse:
     member = member_with(request, Right.LOOK_UP)
+    if terminal.terminal_user is not None and member.sees_personal:
+        saw("person.seen", terminal.terminal_user)
     devices = terminal.devices.order_by("-last_seen_at", "-pk")[:MOST_DEVICES]
     language = get_language() or "en"
     named = [(each, said(terminal.account.provider, language, each.kind)) for each in devices]

@@ -64,6 +64,8 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "connect": "/accounts/connect/nearpay/",
         "edit": f"/accounts/{account.pk}/edit/",
         "remove": f"/accounts/{account.pk}/remove/",
+        "erase": f"/terminals/people/{first(TerminalUser)}/erase/",
+        "keeping": "/team/personal-data/",
         "team": "/team/",
         "invite": "/team/invite/",
         "member": f"/team/{account.merchant.memberships.order_by('pk')[0].pk}/",

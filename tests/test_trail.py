@@ -16,7 +16,7 @@ from merchants.actions.trail import seal_entries, values_of
 from merchants.models import ApiToken, AuditEntry, CustomRole, Membership, ProviderAccount, User
 from merchants.sync import run_sync
 from providers.nearpay.sandbox import OTHER_KEY
-from terminals.models import TerminalUser
+from terminals.models import Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
 from tests.test_access import addresses
 from transactions.models import Transaction
@@ -341,13 +341,24 @@ class TestViews:
         last = AuditEntry.objects.filter(action="people.listed").order_by("-pk")[0]
         assert (last.door, last.actor_id) == ("API", alice.user_id)
 
-    def test_a_list_and_a_look_at_a_row_leave_none(
+    def test_a_list_that_names_people_leaves_one_entry_and_a_look_in_passing_none(
         self, account: ProviderAccount, browser: Client
     ) -> None:
-        row = Transaction.objects.order_by("pk")[0]
-        for url in ("/", "/transactions/", "/terminals/people/", f"/transactions/{row.pk}/?peek"):
+        row = Transaction.objects.exclude(terminal_user=None).order_by("pk")[0]
+        assert row.terminal_user is not None
+        peek = browser.get(f"/transactions/{row.pk}/?peek").content.decode()
+        assert row.terminal_user.name not in peek
+        for url in ("/transactions/?columns=rrn", "/branches/", "/reconciliations/"):
             assert browser.get(url).status_code == 200
+        # What a page asks for by itself is the same look.
+        assert browser.get("/", headers={"X-Poll": "1"}).status_code == 200
         assert self.actions() == []
+        for number, url in enumerate(("/transactions/", "/terminals/people/", "/terminals/"), 1):
+            assert browser.get(url).status_code == 200
+            assert self.actions() == ["people.listed"] * number
+        held = Terminal.objects.exclude(terminal_user=None).order_by("pk")[0]
+        browser.get(f"/terminals/{held.pk}/")
+        assert self.actions()[-1] == "person.seen"
 
     def test_who_sees_people_masked_has_seen_nobody_in_full(
         self, account: ProviderAccount, token: Any

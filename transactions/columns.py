@@ -105,6 +105,7 @@ COLUMNS = (
         _("Held by"),
         lambda row: row.terminal_user and row.terminal_user.shown,
         css="drop",
+        personal=True,
     ),
     identifier("rrn", _("RRN"), lambda row: row.rrn, css="drop"),
     identifier("stan", _("STAN"), lambda row: row.stan, usual=False),

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
-from merchants.actions.trail import exported, saw
+from merchants.actions.trail import exported, listed, saw
 from merchants.models import Membership, Right
 from merchants.queries import (
     branch_names,
@@ -40,7 +40,7 @@ def list_(request: HttpRequest) -> HttpResponseBase:
     chosen = TransactionFilter(request.GET, rows)
     listing = Listing(request, TRANSACTIONS, chosen, _names(request, member))
     return show(
-        listing, exported=exported, net=lambda: queries.net_of(listing.page.rows),
+        listing, exported=exported, seen=listed, net=lambda: queries.net_of(listing.page.rows),
         freshness=freshness_of(member), views=saved_views(member, TRANSACTIONS.name),
         kinds=Kind.choices, statuses=Status.choices, schemes=Scheme.choices,
     )  # fmt: skip

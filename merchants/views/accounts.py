@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from merchants import queries
 from merchants.actions import accounts as actions
-from merchants.actions.trail import exported
+from merchants.actions.trail import exported, listed
 from merchants.calendar import calendar, cost_of
 from merchants.columns import ACCOUNTS
 from merchants.filters import AccountFilter
@@ -45,6 +45,7 @@ def accounts(request: HttpRequest) -> HttpResponseBase:
     return show(
         Listing(request, ACCOUNTS, chosen),
         exported=exported,
+        seen=listed,
         freshness=queries.freshness_of(member),
         views=queries.saved_views(member, ACCOUNTS.name),
         offered=[(name, each.title) for name, each in providers().items()],

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from merchants import queries
-from merchants.actions.trail import exported
+from merchants.actions.trail import exported, listed
 from merchants.columns import BRANCHES
 from merchants.filters import BranchFilter
 from merchants.models import Branch, Right
@@ -26,6 +26,7 @@ def branches(request: HttpRequest) -> HttpResponseBase:
     return show(
         listing,
         exported=exported,
+        seen=listed,
         freshness=queries.freshness_of(member),
         views=queries.saved_views(member, BRANCHES.name),
     )

@@ -5,7 +5,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from merchants.actions.trail import exported, values_of
+from merchants.actions.trail import exported, listed, values_of
 from merchants.columns import TRAIL
 from merchants.filters import TrailFilter
 from merchants.models import ACTIONS, AuditEntry, Door, Right
@@ -31,6 +31,7 @@ def list_(request: HttpRequest) -> HttpResponseBase:
     return show(
         Listing(request, TRAIL, chosen, {"actor": people}, completed=completed),
         exported=exported,
+        seen=listed,
         freshness=[],
         views=saved_views(member, TRAIL.name),
         people=people.items(),

@@ -8,6 +8,7 @@ No body, credential, address or query string enters a message or a log line.
 Its connections, with their deadline and their look-up of names, stand in `network`.
 """
 
+import ipaddress
 import logging
 import random
 import re
@@ -105,6 +106,15 @@ def allowed(base_url: str, hosts: frozenset[str]) -> str:
             "whoever runs the portal can add it to PROVIDER_HOSTS."
         )
     return base_url.rstrip("/")
+
+
+def leads_inside(host: str) -> bool:
+    """Whether a `host[:port]` itself names this machine or a private network."""
+    name = urlsplit(f"//{host}").hostname or ""
+    try:
+        return name == "localhost" or not ipaddress.ip_address(name).is_global
+    except ValueError:
+        return False
 
 
 class Door:

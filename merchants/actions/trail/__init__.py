@@ -8,6 +8,7 @@ from merchants.actions.trail.record import (
     enter,
     exported,
     forget,
+    listed,
     record,
     saw,
     scene,
@@ -18,5 +19,5 @@ from merchants.actions.trail.verify import Flaw, verify
 
 __all__ = [
     "Flaw", "Personal", "Scene", "acting", "age", "chains", "enter", "exported", "forget",
-    "record", "saw", "scene", "seal_entries", "searched", "values_of", "verify",
+    "listed", "record", "saw", "scene", "seal_entries", "searched", "values_of", "verify",
 ]  # fmt: skip

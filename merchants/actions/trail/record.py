@@ -200,6 +200,11 @@ def exported(list_: str, query: str) -> None:
     record("rows.exported", facts={"list": list_, "query": _typed(query)})
 
 
+def listed(list_: str) -> None:
+    """Record that somebody saw people in full in a list."""
+    record("people.listed", facts={"list": list_})
+
+
 def searched(text: str, found: int) -> None:
     """Record a search. What was typed may be anybody's number, so it lies with who typed it."""
     record("rows.searched", facts={"text": _typed(text), "found": found})

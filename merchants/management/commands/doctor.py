@@ -17,6 +17,7 @@ from merchants.models import ProviderAccount
 from portal import isolation
 from portal.celery import app
 from providers.base.errors import NotAuthorised
+from providers.base.http import leads_inside
 
 OLDEST_POSTGRESQL = 15
 
@@ -130,6 +131,12 @@ def _deployment() -> Iterator[str]:
         return  # Loopback only, which the settings have made sure of.
     if settings.OWN_SERVERS:
         yield "The embedded database serves, which is for trying out: set DATABASE_URL."
+    for host in settings.PROVIDER_HOSTS:
+        if leads_inside(host):
+            yield (
+                f"PROVIDER_HOSTS names {host}, which is this machine or a private network: that is "
+                "for the demo only, take it away."
+            )
     if settings.DEBUG:
         yield "DEBUG is on: take it out of the environment."
     if not settings.SECURE_PROXY_SSL_HEADER:
