@@ -80,6 +80,11 @@ urlpatterns = [
         login_required(signing.RemovePasskeyPage.as_view()),
         name="mfa_remove_webauthn",
     ),
+    path(
+        "second-factor/webauthn/keys/<int:pk>/edit/",
+        login_required(signing.RenamePasskeyPage.as_view()),
+        name="mfa_edit_webauthn",
+    ),
     path("second-factor/", include("allauth.mfa.urls")),
     path("set-password/<uidb64>/<token>/", signing.SetPasswordPage.as_view(), name="set-password"),
     path("", include((own, "merchants"), namespace="merchants")),

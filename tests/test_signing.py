@@ -13,6 +13,7 @@ from django.core import mail
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from merchants.actions.people import add_person
 from merchants.models import AuditEntry, Membership, Merchant, User
@@ -126,6 +127,72 @@ class TestSecondFactor:
         assert signed_in(client)
 
 
+@pytest.fixture
+def somebody(committed: None) -> User:
+    """The library tells what it has done once it is really committed."""
+    merchant = Merchant.objects.create(slug="acme", name="Acme")
+    user = add_person(email="alice@acme.test", merchant=merchant, role="OWNER").user
+    user.set_password(PASSWORD)
+    user.save()
+    return user
+
+
+class TestTrail:
+    """Each page of a second factor leaves exactly one entry."""
+
+    def entries(self) -> list[str]:
+        return list(AuditEntry.objects.order_by("pk").values_list("action", flat=True))
+
+    def left(self, client: Client, url: str, form: dict[str, Any]) -> list[str]:
+        before = len(self.entries())
+        assert client.post(url, form).status_code in (200, 302)
+        return self.entries()[before:]
+
+    def test_adding_an_app(self, somebody: User) -> None:
+        client = Client()
+        post(client, somebody.email)
+        page = "/second-factor/totp/activate/"
+        secret = client.get(page).context["form"].secret
+        assert self.left(client, page, {"code": code_of(secret)}) == ["person.factor_added"]
+
+    @pytest.mark.parametrize(
+        ("url", "action"),
+        [
+            ("totp/deactivate/", "person.factor_removed"),
+            ("recovery-codes/generate/", "person.codes_made"),
+        ],
+    )
+    def test_changing_what_there_is(self, somebody: User, url: str, action: str) -> None:
+        client, _secret = with_app(somebody)
+        assert self.left(client, f"/second-factor/{url}", {}) == [action]
+
+    @pytest.mark.parametrize(
+        ("verb", "action"),
+        [("remove", "person.factor_removed"), ("edit", "person.factor_renamed")],
+    )
+    def test_a_passkey(self, somebody: User, verb: str, action: str) -> None:
+        client, _secret = with_app(somebody)
+        key = Authenticator.objects.create(
+            user=somebody, type="webauthn", data={"name": "Phone", "credential": {}}
+        )
+        url = f"/second-factor/webauthn/keys/{key.pk}/{verb}/"
+        assert self.left(client, url, {"name": "Tablet"}) == [action]
+
+    def test_signing_in_with_a_code_and_showing_one_again(self, somebody: User) -> None:
+        with_app(somebody)
+        codes = Authenticator.objects.get(user=somebody, type="recovery_codes").wrap()
+        first, second = codes.get_unused_codes()[:2]
+        client = Client()
+        assert self.left(client, "/sign-in/", {"login": somebody.email, "password": PASSWORD}) == []
+        page = "/second-factor/authenticate/"
+        assert self.left(client, page, {"code": first}) == ["person.signed_in"]
+        session = client.session
+        session["account_authentication_methods"] = []
+        session.save()
+        page = "/second-factor/reauthenticate/"
+        assert self.left(client, page, {"code": second}) == ["person.confirmed"]
+
+
 def secret_of(user: User) -> str:
     from allauth.mfa.utils import decrypt
 
@@ -176,11 +243,15 @@ class TestThrottle:
 
         monkeypatch.setattr(hasher, "encode", counted)
         seen = []
+        # The first failure of all writes what later ones find.
+        post(Client(), "first@acme.test", "wrong")
         for email in (person.email, "nobody@acme.test"):
             hashes.clear()
-            answer = post(Client(), email, "wrong")
+            with CaptureQueriesContext(connection) as asked:
+                answer = post(Client(), email, "wrong")
             text = answer.content.decode().replace(email, "")
-            seen.append((len(hashes), answer.status_code, error_of(text)))
+            shapes = [shape_of(each["sql"]) for each in asked.captured_queries]
+            seen.append((len(hashes), answer.status_code, error_of(text), shapes))
         assert seen[0] == seen[1]
         assert seen[0][0] == 1
 
@@ -209,6 +280,12 @@ class TestThrottle:
         assert client.post("/password/", form).status_code == 200
         person.refresh_from_db()
         assert person.check_password(PASSWORD)
+
+
+def shape_of(sql: str) -> str:
+    """A statement without what it is about."""
+    sql = re.sub(r"^select set_config[^;]*; ", "", sql)
+    return re.sub(r"'(?:[^']|'')*'|\b[0-9]+\b|NULL|sync_[0-9]+|\bs[0-9]+_x[0-9]+\b", "?", sql)
 
 
 def error_of(text: str) -> str:

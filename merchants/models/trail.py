@@ -38,6 +38,7 @@ ACTIONS = {
     "person.asked_for_link": _("Asked for a link to a new password"),
     "person.factor_added": _("Added a second factor"),
     "person.factor_removed": _("Took a second factor away"),
+    "person.factor_renamed": _("Renamed a second factor"),
     "person.codes_made": _("Made new recovery codes"),
     "person.confirmed": _("Confirmed that it is them"),
     "person.switched": _("Switched to this merchant"),

@@ -53,6 +53,15 @@ class RemovePasskeyPage(webauthn.RemoveWebAuthnView):  # type: ignore[misc]
         return answer
 
 
+class RenamePasskeyPage(webauthn.EditWebAuthnView):  # type: ignore[misc]
+    """Gives a passkey another name."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)
+        signing.note("person.factor_renamed", self.request.user)
+        return answer
+
+
 @login_required
 @require_POST
 def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
