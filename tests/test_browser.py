@@ -171,7 +171,7 @@ def test_a_list_changes_in_place_and_the_address_with_it(served: str, browser: A
     page.wait_for_url("**/transactions/?*cursor=*")
     page.wait_for_function("first => document.querySelector('a.row').pathname !== first", arg=first)
     # What was pressed is gone with the rows; the new ones have the focus.
-    page.wait_for_function("document.activeElement.id === 'rows'")
+    page.wait_for_function("() => document.activeElement.id === 'rows'")
     assert page.evaluate("window.stayed") is True
     page.go_back()
     page.wait_for_url(f"{served}/transactions/?status=APPROVED")
