@@ -5,7 +5,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as now_
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from merchants.models import ACTIONS, SUBJECTS, Door, ProviderAccount, SyncRun
@@ -137,7 +137,7 @@ DOORS = dict(Door.choices)
 
 def _who(row: Any) -> SafeString | str:
     if row.actor is None:
-        return format_html('<span class="none">{}</span>', now_("nobody signed in"))
+        return format_html('<span class="none">{}</span>', gettext("nobody signed in"))
     return isolated(row.actor.name or row.actor.email)
 
 
@@ -166,8 +166,8 @@ def _facts(row: Any) -> str:
         if isinstance(value, list) and len(value) == 2:
             shown = f"{value[0]} → {value[1]}"
         elif isinstance(value, dict):
-            kept = row.values.get(name, now_("not shown")) if "digest" in value else None
-            shown = kept if kept is not None else now_("erased")
+            kept = row.values.get(name, gettext("not shown")) if "digest" in value else None
+            shown = kept if kept is not None else gettext("erased")
         else:
             shown = str(value)
         said.append(f"{name}: {shown}")

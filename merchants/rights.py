@@ -2,7 +2,7 @@
 
 from django.db.models import TextChoices
 from django.utils.text import get_text_list
-from django.utils.translation import gettext as now_
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -47,4 +47,4 @@ OF_ROLES: dict[Role, frozenset[Right]] = {
 def holders_of(right: Right) -> str:
     """The usual roles that have a right, in words."""
     roles = [str(role.label) for role, rights in OF_ROLES.items() if right in rights]
-    return get_text_list(roles, now_("and"))
+    return get_text_list(roles, gettext("and"))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as now_
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from portal import keyset
@@ -18,8 +18,8 @@ from portal.templatetags.show import (
 
 def _result(row: Any) -> SafeString:
     if row.balanced:
-        return stamp("BALANCED", now_("Balanced"))
-    return stamp("UNBALANCED", now_("Out of balance"))
+        return stamp("BALANCED", gettext("Balanced"))
+    return stamp("UNBALANCED", gettext("Out of balance"))
 
 
 RECONCILIATIONS = List(

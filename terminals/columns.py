@@ -6,7 +6,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as now_
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from merchants.models import ProviderAccount
@@ -18,15 +18,15 @@ from portal.templatetags.show import NONE, ident, isolated, stamp
 
 def _state(row: Any) -> SafeString:
     if row.connected is None:
-        return format_html('<span class="none">{}</span>', now_("not listed yet"))
+        return format_html('<span class="none">{}</span>', gettext("not listed yet"))
     if row.connected:
-        return stamp("CONNECTED", now_("Connected"))
-    return stamp("DISCONNECTED", now_("Disconnected"))
+        return stamp("CONNECTED", gettext("Connected"))
+    return stamp("DISCONNECTED", gettext("Disconnected"))
 
 
 def _holder(row: Any) -> SafeString:
     if row.terminal_user is None:
-        return format_html('<span class="none">{}</span>', now_("nobody"))
+        return format_html('<span class="none">{}</span>', gettext("nobody"))
     url = reverse("terminals:person", args=[row.terminal_user.pk])
     return format_html('<a href="{}">{}</a>', url, isolated(row.terminal_user.shown))
 
@@ -34,7 +34,7 @@ def _holder(row: Any) -> SafeString:
 def _provider(row: Any) -> SafeString:
     title = isolated(row.account.title)
     if row.account.state == ProviderAccount.State.REMOVED:
-        return format_html("{} {}", title, stamp("REMOVED", now_("Account removed")))
+        return format_html("{} {}", title, stamp("REMOVED", gettext("Account removed")))
     return title
 
 

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
-from django.utils.translation import gettext as now_
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from merchants.rights import OF_ROLES, Right, Role, holders_of
@@ -188,7 +188,7 @@ class Membership(OfMerchant):
         if not self.may(right):
             wanted = Right(right)
             raise PermissionDenied(
-                now_("This needs the right “%(right)s”. Those who have it: %(roles)s.")
+                gettext("This needs the right “%(right)s”. Those who have it: %(roles)s.")
                 % {"right": wanted.label, "roles": holders_of(wanted)}
             )
 
