@@ -7,8 +7,8 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import serializers
 
 from merchants import queries
-from merchants.models import Branch, ProviderAccount, Right, SyncRun, SyncStep
-from portal.api import ReadOnly
+from merchants.models import Branch, Operation, ProviderAccount, Right, SyncRun, SyncStep
+from portal.api import OperationJson, ReadOnly
 from portal.keyset import Keys
 
 
@@ -68,6 +68,11 @@ class AccountFilter(FilterSet):
     state = ChoiceFilter(choices=ProviderAccount.State.choices)
 
 
+class OperationFilter(FilterSet):
+    kind = ChoiceFilter(choices=Operation.Kind.choices)
+    state = ChoiceFilter(choices=Operation.State.choices)
+
+
 class SyncRunFilter(FilterSet):
     """By number, not by choice: a choice would tell which accounts exist."""
 
@@ -93,6 +98,20 @@ class SyncRuns(ReadOnly):
     rows = queries.runs_for
     keys = Keys("started_at")
     filterset_class = SyncRunFilter
+
+
+class MerchantOperationJson(OperationJson):
+    class Meta:
+        model = Operation
+
+
+class Operations(ReadOnly):
+    """What was asked of providers, the latest first; of who sees every branch."""
+
+    serializer_class = MerchantOperationJson
+    rows = queries.operations_for
+    keys = Keys("pk")
+    filterset_class = OperationFilter
 
 
 class Branches(ReadOnly):

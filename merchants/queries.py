@@ -1,6 +1,6 @@
 """What of merchants a person may see, and how fresh it is."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +8,7 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
+from django.db import models
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
@@ -24,6 +25,7 @@ from merchants.models import (
     Gap,
     Invitation,
     Membership,
+    Operation,
     ProviderAccount,
     Right,
     SavedView,
@@ -154,6 +156,29 @@ def trail_for(member: Membership) -> QuerySet[AuditEntry]:
     """The trail of a merchant, for who may read it."""
     own = AuditEntry.objects.filter(merchant=member.merchant_id).select_related("actor")
     return own if member.may(Right.TRAIL) else own.none()
+
+
+def operations_for(member: Membership) -> QuerySet[Operation]:
+    """What was asked of providers, for who sees every branch: of what branch each is, a room above
+    this one knows."""
+    own = Operation.objects.filter(merchant=member.merchant_id).select_related("requested_by")
+    return own if member.sees_every_branch else own.none()
+
+
+def open_operations(kind: str, pks: Collection[int]) -> dict[int, Operation]:
+    """Those of some things that are not over, by the thing."""
+    own = Operation.objects.filter(
+        subject_kind=kind, subject_id__in=pks, state__in=Operation.OPEN
+    ).select_related("requested_by")
+    return {each.subject_id: each for each in own}
+
+
+def operations_of(subject: models.Model) -> QuerySet[Operation]:
+    """What was asked of a provider about one thing, the latest first."""
+    own = Operation.objects.filter(
+        subject_kind=subject._meta.model_name, subject_id=subject.pk
+    ).select_related("requested_by")
+    return own.order_by("-pk")
 
 
 def branch_names(request: HttpRequest) -> dict[str, str]:

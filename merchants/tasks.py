@@ -12,6 +12,7 @@ from merchants import sync
 from merchants.actions.mail import send_digests, send_letters
 from merchants.actions.trail import seal_entries
 from merchants.models import ProviderAccount, SyncRun
+from merchants.operations import accounts_with_work, send_operations
 from merchants.sync import (
     AlreadyRunning,
     Ask,
@@ -91,6 +92,25 @@ def sweep_runs() -> int:
 def read_hints(account_id: int) -> None:
     """Read what webhooks have named."""
     sync.read_hints(account_id)
+
+
+@shared_task(name="merchants.send_operations")
+def send_operations_(account_id: int) -> int:
+    """Send what people have asked of a provider, and look what became of it."""
+    try:
+        return send_operations(account_id)
+    except ProviderAccount.DoesNotExist:
+        return 0
+
+
+@shared_task(name="merchants.send_due_operations")
+@isolation.everywhere()
+def send_due_operations() -> int:
+    """Wake the accounts of which something waits: a message that was lost delays it and no more."""
+    accounts = accounts_with_work(timezone.now())
+    for pk in accounts:
+        wake("merchants.send_operations", pk)
+    return len(accounts)
 
 
 @shared_task(name="merchants.seal_trail")

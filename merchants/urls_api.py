@@ -7,5 +7,6 @@ from merchants import api
 router = SimpleRouter()
 router.register("accounts", api.Accounts, basename="api-accounts")
 router.register("sync-runs", api.SyncRuns, basename="api-sync-runs")
+router.register("operations", api.Operations, basename="api-operations")
 router.register("branches", api.Branches, basename="api-branches")
 urlpatterns = router.urls

@@ -47,6 +47,27 @@ class TerminalUserJson(serializers.Serializer[Any]):
         return shown
 
 
+class SubjectJson(serializers.Serializer[Any]):
+    """What an operation is about."""
+
+    kind = serializers.CharField(source="subject_kind")
+    id = serializers.IntegerField(source="subject_id")
+
+
+class OperationJson(serializers.Serializer[Any]):
+    """Something that was asked of a provider, and what became of it."""
+
+    id = serializers.IntegerField()
+    kind = serializers.CharField()
+    state = serializers.CharField()
+    subject = SubjectJson(source="*")
+    requested_by = serializers.CharField(allow_null=True)
+    requested_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    message = serializers.CharField()
+    provider_evidence = serializers.JSONField(source="evidence")
+
+
 class Cursor(BasePagination):
     """`{"next", "previous", "results"}`; `page_size` is 50 unless asked for, at most 500."""
 

@@ -111,6 +111,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "send what people have asked of providers": {
+        "task": "merchants.send_due_operations",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
     "seal the trail": {
         "task": "merchants.seal_trail",
         "schedule": 20.0,

@@ -8,7 +8,8 @@ from rest_framework import serializers
 
 from merchants.actions.trail import saw
 from merchants.models import Membership
-from portal.api import BranchName, ReadOnly, TerminalUserJson
+from merchants.queries import open_operations
+from portal.api import BranchName, OperationJson, ReadOnly, TerminalUserJson
 from portal.keyset import Keys
 from terminals import queries
 from terminals.filters import TerminalFilter
@@ -19,7 +20,7 @@ class TerminalJson(serializers.ModelSerializer[Terminal]):
     provider = serializers.CharField(source="account.provider", read_only=True)
     branch = BranchName(read_only=True, allow_null=True)
     terminal_user = TerminalUserJson(read_only=True, allow_null=True)
-    # Operations come with their own issue; until then none is open.
+    # The one that is not over; a list's are looked up together.
     operation = serializers.SerializerMethodField()
 
     class Meta:
@@ -29,7 +30,7 @@ class TerminalJson(serializers.ModelSerializer[Terminal]):
             "last_seen_at", "operation",
         ]  # fmt: skip
 
-    @extend_schema_field({"type": "object", "nullable": True})
+    @extend_schema_field(OperationJson(allow_null=True))
     def get_operation(self, terminal: Terminal) -> None:
         return None
 
@@ -43,6 +44,10 @@ class Terminals(ReadOnly):
     filterset_class = TerminalFilter
 
     def shown(self, member: Membership, rows: Sequence[Any]) -> None:
+        found = open_operations("terminal", [row["id"] for row in rows])
+        for row in rows:
+            if row["id"] in found:
+                row["operation"] = OperationJson(found[row["id"]]).data
         people = [row["terminal_user"] for row in rows if row["terminal_user"]]
         if member.sees_personal and people:
             saw("people.listed", people=len(people))

@@ -1,7 +1,21 @@
-"""What is asked about people who hold terminals."""
+"""What is asked about people who hold terminals, and about handing terminals over."""
 
+from typing import Any, cast
+
+import phonenumbers
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from merchants.models import Membership
+from terminals.actions import Holder
+from terminals.models import Terminal, TerminalUser
+from terminals.queries import terminal_users_for
+
+# A choice of more people than these is made by their number.
+MOST_PEOPLE = 500
+# Where a number without its country is taken to be from.
+HOME = "SA"
 
 
 class ReasonForm(forms.Form):
@@ -13,3 +27,116 @@ class ReasonForm(forms.Form):
         max_length=200,
         help_text=_("Such as the number of a case. It stands in the trail with your name."),
     )
+
+
+class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """Somebody who can be handed a terminal."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return str(obj.shown)
+
+
+class AssignTerminal(forms.Form):
+    """To whom a terminal is handed: somebody known, or somebody new."""
+
+    person = PersonField(
+        TerminalUser.objects.none(), label=_("Somebody known"), required=False,
+        empty_label=_("Somebody new"),
+    )  # fmt: skip
+    name = forms.CharField(label=_("Name"), max_length=200, required=False)
+    mobile = forms.CharField(
+        label=_("Mobile"), max_length=40, required=False,
+        widget=forms.TextInput(attrs={"dir": "ltr", "inputmode": "tel"}),
+        help_text=_("With its country, such as +966 55 123 4567."),
+    )  # fmt: skip
+    email = forms.EmailField(
+        label=_("E-mail"), required=False, widget=forms.EmailInput(attrs={"dir": "ltr"})
+    )
+    key = forms.CharField(widget=forms.HiddenInput, max_length=100)
+    sure = forms.BooleanField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, terminal: Terminal, by: Membership, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.terminal = terminal
+        own = terminal_users_for(by).filter(account=terminal.account_id, erased_at=None)
+        holder = terminal.terminal_user_id
+        self.people = own if holder is None else own.exclude(pk=holder)
+        person = cast(PersonField, self.fields["person"])
+        person.queryset = self.people.order_by("name", "pk")[:MOST_PEOPLE]
+        # What is chosen is looked up among all of them.
+        person.clean = self._chosen  # type: ignore[method-assign]
+
+    def _chosen(self, value: Any) -> TerminalUser | None:
+        if not value:
+            return None
+        found = self.people.filter(pk=int(value)).first() if str(value).isdecimal() else None
+        if found is None:
+            raise forms.ValidationError(gettext("Choose one of these people."))
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        person = given.get("person")
+        if person is not None:
+            if e164(person.mobile or "") is None:
+                self.add_error("person", _("Their number is not known in full: type it below."))
+            return given
+        if not given.get("name"):
+            self.add_error("name", _("Type a name, or choose somebody known."))
+        number = e164(given.get("mobile") or "")
+        if number is None:
+            self.add_error("mobile", _("This is no mobile number. Begin with + and its country."))
+        else:
+            given["mobile"] = number
+            # Whoever has the number is who the provider will take it for.
+            given["person"] = self.people.filter(mobile=number).order_by("pk").first()
+        return given
+
+    @property
+    def to(self) -> Holder:
+        """Who it is to be."""
+        given, known = self.cleaned_data, self.cleaned_data["person"]
+        if known is not None:
+            return Holder(known.name, e164(known.mobile or "") or "", known.email or "", known)
+        return Holder(given["name"], given["mobile"], given["email"])
+
+    @property
+    def effect(self) -> str:
+        """What the provider will do, in words."""
+        words = {
+            "who": self.to.name,
+            "what": str(self.terminal),
+            "holder": self.terminal.terminal_user.shown if self.terminal.terminal_user else "",
+        }
+        if self.to.known is None and words["holder"]:
+            return (
+                gettext("Makes %(who)s known, takes %(what)s from %(holder)s and gives it to them.")
+                % words
+            )
+        if self.to.known is None:
+            return gettext("Makes %(who)s known and gives them %(what)s.") % words
+        if words["holder"]:
+            return gettext("Takes %(what)s from %(holder)s and gives it to %(who)s.") % words
+        return gettext("Gives %(what)s to %(who)s.") % words
+
+    @property
+    def likeness(self) -> str:
+        """Where what was typed is somebody who is known by another name."""
+        known = self.to.known
+        typed = self.cleaned_data.get("name")
+        if known is None or not typed or typed.casefold() == known.name.casefold():
+            return ""
+        return gettext("This number is known as %(name)s, and stays so.") % {"name": known.name}
+
+
+def e164(text: str) -> str | None:
+    """A mobile number in its one form; None where it is none."""
+    try:
+        number = phonenumbers.parse(text, HOME)
+    except phonenumbers.NumberParseException:
+        return None
+    kind = phonenumbers.number_type(number)
+    mobile = phonenumbers.PhoneNumberType
+    if kind not in (mobile.MOBILE, mobile.FIXED_LINE_OR_MOBILE):
+        return None
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

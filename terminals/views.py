@@ -1,23 +1,36 @@
 """Terminals, and the people who hold them."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import now
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from merchants.actions.operations import (
+    KeyUsed,
+    OperationPending,
+    decide_operation,
+    open_of,
+    withdraw_operation,
+)
 from merchants.actions.trail import exported, listed, saw
-from merchants.models import Right
+from merchants.models import Operation, Right
 from merchants.queries import (
     branch_names,
     freshness_of,
     in_branch,
     member_of,
     member_with,
+    operations_of,
     saved_views,
 )
 from portal import htmx
@@ -27,10 +40,11 @@ from providers.base.registry import providers, said
 from terminals import actions, queries
 from terminals.columns import MASKED_PEOPLE, PEOPLE, TERMINALS
 from terminals.filters import PersonFilter, TerminalFilter
-from terminals.forms import ReasonForm
+from terminals.forms import AssignTerminal, ReasonForm
 from terminals.models import Terminal, TerminalUser
 
 MOST_DEVICES = 20
+SHOWN_OPERATIONS = 10
 
 
 @login_required
@@ -147,5 +161,89 @@ def detail(request: HttpRequest, terminal: Terminal) -> HttpResponse:
         "terminal": terminal,
         "devices": named,
         "sees_figures": member.may(Right.FIGURES),
+        **_ledger(request, terminal),
     }
     return htmx.page(request, "terminals/detail.html", context)
+
+
+@htmx.object_view(own_terminal, "GET", "HEAD", "POST")
+def assign(request: HttpRequest, terminal: Terminal) -> HttpResponse:
+    """Hand the terminal to somebody: says first, in words, what will happen."""
+    member = member_with(request, Right.FLEET)
+    initial = {"key": uuid4().hex}
+    form = AssignTerminal(request.POST or None, terminal=terminal, by=member, initial=initial)
+    ready = form.is_valid()
+    if ready and form.cleaned_data["sure"]:
+        asked = partial(actions.assign_terminal, to=form.to)
+        return _asked(request, terminal, asked, form.cleaned_data["key"])
+    context = {"terminal": terminal, "form": form, "ready": ready}
+    status = 422 if form.errors else 200
+    return htmx.page(request, "terminals/assign.html", context, status=status)
+
+
+@htmx.object_view(own_terminal, "POST")
+def unassign(request: HttpRequest, terminal: Terminal) -> HttpResponse:
+    """Take the terminal back from whoever holds it."""
+    member_with(request, Right.FLEET)
+    return _asked(request, terminal, actions.unassign_terminal, request.POST.get("key", ""))
+
+
+@htmx.object_view(own_terminal, "POST")
+def disconnect(request: HttpRequest, terminal: Terminal) -> HttpResponse:
+    """Sign the terminal's device out."""
+    member_with(request, Right.FLEET)
+    return _asked(request, terminal, actions.disconnect_terminal, request.POST.get("key", ""))
+
+
+def _asked(
+    request: HttpRequest, terminal: Terminal, action: Callable[..., Operation], key: str
+) -> HttpResponse:
+    try:
+        action(terminal=terminal, by=member_of(request), key=key[:100] or uuid4().hex, at=now())
+    except (OperationPending, KeyUsed) as problem:
+        messages.error(request, str(problem))
+    return redirect("terminals:detail", terminal.pk)
+
+
+@htmx.object_view(own_terminal, "GET", "HEAD")
+def operations(request: HttpRequest, terminal: Terminal) -> HttpResponse:
+    """What was asked of the provider about this terminal, live."""
+    member_with(request, Right.LOOK_UP)
+    return render(request, "terminals/detail.html#ledger", _ledger(request, terminal))
+
+
+def _ledger(request: HttpRequest, terminal: Terminal) -> dict[str, Any]:
+    rows = list(operations_of(terminal)[:SHOWN_OPERATIONS])
+    return {
+        "terminal": terminal,
+        "operations": rows,
+        "open": next((each for each in rows if each.is_open), None),
+        "may_move": member_of(request).may(Right.FLEET) and terminal.ref is not None,
+        "zone": terminal.branch.zone if terminal.branch else "UTC",
+        "key": uuid4().hex,
+        "decide": ReasonForm(),
+    }
+
+
+@htmx.object_view(own_terminal, "POST")
+def withdraw(request: HttpRequest, terminal: Terminal) -> HttpResponse:
+    """Take back what was asked, where it was not sent yet."""
+    member = member_with(request, Right.FLEET)
+    found = open_of(terminal)
+    if found is None or not withdraw_operation(operation=found, by=member, at=now()):
+        messages.error(request, _("It has been sent already."))
+    return redirect("terminals:detail", terminal.pk)
+
+
+@htmx.object_view(own_terminal, "POST")
+def decide(request: HttpRequest, terminal: Terminal) -> HttpResponse:
+    """Say what became of something that nobody could find out."""
+    member = member_with(request, Right.FLEET)
+    found, form = open_of(terminal), ReasonForm(request.POST)
+    if found is None or not form.is_valid():
+        messages.error(request, _("Say why, in some words."))
+        return redirect("terminals:detail", terminal.pk)
+    done = request.POST.get("done") == "yes"
+    reason = form.cleaned_data["reason"]
+    decide_operation(operation=found, done=done, reason=reason, by=member, at=now())
+    return redirect("terminals:detail", terminal.pk)

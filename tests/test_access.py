@@ -25,6 +25,7 @@ from merchants.models import (
     Gap,
     Invitation,
     Membership,
+    Operation,
     ProviderAccount,
     Right,
     SavedView,
@@ -34,6 +35,7 @@ from merchants.models import (
 from merchants.sync import run_sync
 from providers.nearpay.sandbox import DEMO_KEY, OTHER_KEY
 from settlements.models import Reconciliation
+from terminals.actions import unassign_terminal
 from terminals.models import Device, Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
 from transactions.models import Session, Transaction
@@ -70,10 +72,17 @@ OBJECTS = {
     "merchants:end-member", "merchants:withdraw-invitation", "merchants:change-role",
     "merchants:revoke-token", "terminals:detail", "terminals:person",
     "terminals:reveal", "terminals:erase", "person-data",
+    "terminals:assign", "terminals:unassign", "terminals:disconnect", "terminals:operations",
+    "terminals:withdraw", "terminals:decide",
     "transactions:detail", "transactions:slip", "settlements:detail",
+    "api-operations-detail",
     "api-accounts-detail", "api-sync-runs-detail", "api-branches-detail", "api-terminals-detail",
     "api-terminal-users-detail", "api-transactions-detail", "api-transactions-receipt",
     "api-sessions-detail", "api-reconciliations-detail",
+}  # fmt: skip
+MOVES = {
+    "terminals:assign", "terminals:unassign", "terminals:disconnect", "terminals:operations",
+    "terminals:withdraw", "terminals:decide",
 }  # fmt: skip
 # These change something of one's own, and are no page.
 FORMS = {
@@ -86,6 +95,7 @@ COLLECTIONS = {
     "merchants:connect", "terminals:list", "transactions:list", "settlements:list",
     "merchants:trail", "merchants:tokens", "merchants:team", "merchants:invite",
     "merchants:new-role", "merchants:leave", "merchants:keeping",
+    "api-operations-list",
     "api-accounts-list", "api-sync-runs-list", "api-branches-list", "api-terminals-list",
     "api-terminal-users-list", "api-transactions-list", "api-sessions-list",
     "api-reconciliations-list",
@@ -142,6 +152,8 @@ def worlds(play: Any, alice: Membership, mallory: Membership) -> dict[str, Any]:
     place = Place("SUPPORT")
     invite(by=alice, email="new@acme.test", place=place, at=timezone.now())
     add_person(email="carol@acme.test", merchant=alice.merchant, role="SUPPORT")
+    last = Terminal.objects.filter(account=own).exclude(ref=None).order_by("-pk")[0]
+    unassign_terminal(terminal=last, by=alice, key="asked", at=timezone.now())
     return {"own": own, "other": other, "alice": alice, "mallory": mallory}
 
 
@@ -151,6 +163,7 @@ def own_url(name: str, account: ProviderAccount) -> str:
         "branch": None, "branches": None, "terminals": Terminal, "terminal-users": TerminalUser,
         "transactions": Transaction, "settlements": Reconciliation,
         "reconciliations": Reconciliation, "sessions": Session, "sync-runs": SyncRun,
+        "operations": Operation,
     }  # fmt: skip
     if "account" in name or name in (
         "merchants:progress",
@@ -173,6 +186,9 @@ def own_url(name: str, account: ProviderAccount) -> str:
         pk = account.gaps.order_by("pk")[0].pk
     elif name in ("terminals:person", "terminals:reveal", "terminals:erase", "person-data"):
         pk = TerminalUser.objects.filter(account=account).order_by("pk")[0].pk
+    elif name in MOVES:
+        own = Terminal.objects.filter(account=account).exclude(ref=None)
+        pk = own.order_by("pk")[0].pk
     elif "branch" in name:
         pk = account.branches.order_by("pk")[0].branch_id
     else:
@@ -195,6 +211,7 @@ def state() -> dict[str, Any]:
         "gaps": list(Gap.objects.order_by("pk").values_list("pk", "asked_at")),
         "members": list(Membership.objects.order_by("pk").values_list("pk", "role", "ended_at")),
         "invitations": Invitation.objects.count(),
+        "operations": list(Operation.objects.order_by("pk").values_list("pk", "state")),
         "people": list(TerminalUser.objects.order_by("pk").values_list("name", "erased_at")),
         "tokens": ApiToken.objects.filter(name="Nightly").count(),
         "roles": list(CustomRole.objects.order_by("pk").values_list("name", "rights")),
@@ -322,6 +339,7 @@ def _only_post(name: str) -> bool:
         "merchants:sync-now", "merchants:pause", "merchants:resume", "merchants:remove-view",
         "merchants:close-gap", "merchants:end-member", "merchants:withdraw-invitation",
         "merchants:leave", "merchants:revoke-token", "terminals:reveal",
+        "terminals:unassign", "terminals:disconnect", "terminals:withdraw", "terminals:decide",
     )  # fmt: skip
 
 
@@ -352,6 +370,7 @@ RIGHTS = {
             "api-terminals-list", "api-terminals-detail", "api-terminal-users-list",
             "api-terminal-users-detail", "api-transactions-list", "api-transactions-detail",
             "api-transactions-receipt", "api-sessions-list", "api-sessions-detail",
+            "api-operations-list", "api-operations-detail",
         ),
         Right.LOOK_UP,
     ),
@@ -382,6 +401,8 @@ RIGHTS = {
     ),
     "terminals:reveal": Right.REVEAL,
     "terminals:erase": Right.FLEET,
+    **dict.fromkeys(sorted(MOVES - {"terminals:operations"}), Right.FLEET),
+    "terminals:operations": Right.LOOK_UP,
     "person-data": Right.PERSONAL,
     "merchants:trail": Right.TRAIL,
     "merchants:tokens": Right.TOKENS,

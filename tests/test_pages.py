@@ -65,6 +65,7 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "edit": f"/accounts/{account.pk}/edit/",
         "remove": f"/accounts/{account.pk}/remove/",
         "erase": f"/terminals/people/{first(TerminalUser)}/erase/",
+        "assign": f"/terminals/{first(Terminal)}/assign/",
         "keeping": "/team/personal-data/",
         "team": "/team/",
         "invite": "/team/invite/",

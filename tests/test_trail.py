@@ -13,9 +13,18 @@ from django.utils import timezone
 from merchants.actions.people import add_person, make_token, one_time_link
 from merchants.actions.team import Place, invite
 from merchants.actions.trail import seal_entries, values_of
-from merchants.models import ApiToken, AuditEntry, CustomRole, Membership, ProviderAccount, User
+from merchants.models import (
+    ApiToken,
+    AuditEntry,
+    CustomRole,
+    Membership,
+    Operation,
+    ProviderAccount,
+    User,
+)
 from merchants.sync import run_sync
 from providers.nearpay.sandbox import OTHER_KEY
+from terminals.actions import unassign_terminal
 from terminals.models import Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
 from tests.test_access import addresses
@@ -72,6 +81,13 @@ def changes(
     role = CustomRole.objects.create(merchant=alice.merchant, name="Old", rights=["LOOK_UP"])
     base = nearpay.server.url("nearpay")
     person = TerminalUser.objects.order_by("pk")[0]
+    fleet = list(Terminal.objects.exclude(ref=None).order_by("pk")[:3])
+    free = [fleet[0].pk]
+    waiting, stuck = (
+        unassign_terminal(terminal=each, by=alice, key=f"old-{each.pk}", at=NOON)
+        for each in fleet[1:]
+    )
+    Operation.objects.filter(pk=stuck.pk).update(state="UNKNOWN", sent_at=NOON, next_at=None)
     return {
         "account_login": (
             reverse("account_login"),
@@ -172,6 +188,28 @@ def changes(
             reverse("terminals:reveal", args=[person.pk]), {"reason": "case 4711"},
             "person.revealed",
         ),
+        "terminals:assign": (
+            reverse("terminals:assign", args=free),
+            {
+                "name": "Huda", "mobile": "+966551112233", "email": "h@example.com",
+                "key": "k1", "sure": "on",
+            },
+            "operation.requested",
+        ),
+        "terminals:unassign": (
+            reverse("terminals:unassign", args=free), {"key": "k2"}, "operation.requested",
+        ),
+        "terminals:disconnect": (
+            reverse("terminals:disconnect", args=free), {"key": "k3"}, "operation.requested",
+        ),
+        "terminals:withdraw": (
+            reverse("terminals:withdraw", args=[waiting.subject_id]), {}, "operation.withdrawn",
+        ),
+        "terminals:decide": (
+            reverse("terminals:decide", args=[stuck.subject_id]),
+            {"reason": "case 4711", "done": "yes"},
+            "operation.decided",
+        ),
         "terminals:erase": (reverse("terminals:erase", args=[person.pk]), {}, "person.erased"),
         "merchants:keeping": (
             reverse("merchants:keeping"), {"months": "24"}, "merchant.keeping_changed",
@@ -211,7 +249,8 @@ class TestChanges:
             "merchants:change-member", "merchants:end-member", "merchants:leave",
             "merchants:new-role", "merchants:change-role", "merchants:join",
             "merchants:tokens", "merchants:revoke-token", "merchants:keeping",
-            "terminals:reveal", "terminals:erase",
+            "terminals:reveal", "terminals:erase", "terminals:assign", "terminals:unassign",
+            "terminals:disconnect", "terminals:withdraw", "terminals:decide",
         ],
     )  # fmt: skip
     def test_each_writes_exactly_one_entry(
@@ -288,7 +327,7 @@ SECOND_FACTORS = {
 READING = {
     "home", "search", "notices", "merchants:branches", "merchants:branch", "merchants:accounts",
     "merchants:account", "merchants:progress", "merchants:trail", "merchants:team",
-    "terminals:list", "person-data", "merchants:own-data",
+    "terminals:list", "person-data", "merchants:own-data", "terminals:operations",
     "terminals:detail", "terminals:people", "terminals:person", "transactions:list",
     "transactions:detail", "transactions:slip", "settlements:list", "settlements:detail",
 }  # fmt: skip

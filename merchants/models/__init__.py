@@ -1,5 +1,6 @@
 """Who works where, the accounts at providers, and the record of every sync."""
 
+from merchants.models.operations import Operation
 from merchants.models.people import (
     ApiToken,
     Branch,
@@ -59,6 +60,7 @@ __all__ = [
     "Membership",
     "Merchant",
     "OfResource",
+    "Operation",
     "PersonKey",
     "ProviderAccount",
     "Right",

@@ -1,5 +1,11 @@
 """What is done with terminals and the people who hold them."""
 
+from terminals.actions.moving import (
+    Holder,
+    assign_terminal,
+    disconnect_terminal,
+    unassign_terminal,
+)
 from terminals.actions.people import TooMany, erase_person, reveal_person
 from terminals.actions.storing import (
     ensure_devices,
@@ -12,7 +18,10 @@ from terminals.actions.storing import (
 )
 
 __all__ = [
+    "Holder",
     "TooMany",
+    "assign_terminal",
+    "disconnect_terminal",
     "ensure_devices",
     "ensure_terminal_users",
     "ensure_terminals",
@@ -22,4 +31,5 @@ __all__ = [
     "reveal_person",
     "store_terminal_users",
     "store_terminals",
+    "unassign_terminal",
 ]

@@ -1,0 +1,97 @@
+"""What people have asked providers to change: the ledger of it."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from merchants.models.people import Merchant, User
+from merchants.models.sync import ProviderAccount
+from portal.rows import OfMerchant
+
+
+class Operation(OfMerchant):
+    """One thing that somebody asked a provider to do, from the wish to what became of it.
+
+    It is committed before anything is sent, and never removed. `asked` is what the provider is
+    told; who it names is taken out of it once it is over.
+    """
+
+    class Kind(models.TextChoices):
+        ASSIGN = "ASSIGN", _("Assign")
+        UNASSIGN = "UNASSIGN", _("Take back")
+        DISCONNECT = "DISCONNECT", _("Sign out the device")
+
+    class State(models.TextChoices):
+        REQUESTED = "REQUESTED", _("Waits to be sent")
+        SENT = "SENT", _("Sent")
+        CONFIRMED = "CONFIRMED", _("Done")
+        REFUSED = "REFUSED", _("Refused")
+        UNKNOWN = "UNKNOWN", _("Not known yet")
+        WITHDRAWN = "WITHDRAWN", _("Withdrawn")
+
+    OPEN: ClassVar = (State.REQUESTED, State.SENT, State.UNKNOWN)
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT, db_constraint=False)
+    account = models.ForeignKey(ProviderAccount, models.PROTECT, db_constraint=False)
+    kind = models.CharField(max_length=10, choices=Kind)
+    state = models.CharField(max_length=9, choices=State, default=State.REQUESTED)
+    subject_kind = models.CharField(max_length=20)
+    subject_id = models.BigIntegerField()
+    asked = models.JSONField(default=dict)
+    # The form's or the caller's own, so that the same wish sent twice is one operation.
+    key = models.CharField(max_length=100)
+    requested_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    requested_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    # When it is sent, or looked at, next. None: a person must decide.
+    next_at = models.DateTimeField(null=True, default=timezone.now)
+    # How often it was sent, and looked at since.
+    tries = models.PositiveSmallIntegerField(default=0)
+    looks = models.PositiveSmallIntegerField(default=0)
+    message = models.CharField(max_length=500, blank=True)
+    # What reading back has shown: `[{"at", "found"}]`.
+    evidence = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subject_kind", "subject_id"],
+                condition=Q(state__in=("REQUESTED", "SENT", "UNKNOWN")),
+                name="one_open_operation_per_subject",
+            ),
+            models.UniqueConstraint(fields=["merchant", "key"], name="one_operation_per_key"),
+            models.CheckConstraint(
+                condition=Q(state__in=("CONFIRMED", "REFUSED", "WITHDRAWN")) ^ Q(finished_at=None),
+                name="only_an_open_operation_has_no_end",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="REQUESTED") | Q(state="WITHDRAWN") | Q(sent_at__isnull=False),
+                name="what_was_sent_has_a_time",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "id"],
+                condition=Q(state__in=("REQUESTED", "SENT", "UNKNOWN")),
+                name="open_operation_by_account",
+            ),
+            models.Index(
+                fields=["merchant", "subject_kind", "subject_id", "id"],
+                name="operation_by_subject",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pk}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in self.OPEN
+
+    @property
+    def needs_a_person(self) -> bool:
+        return self.state == self.State.UNKNOWN and self.next_at is None
