@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
 from merchants.models import Merchant
 from portal import isolation
@@ -69,8 +70,5 @@ def _unneeded(merchant: Merchant, before: datetime) -> list[TerminalUser]:
     known = TerminalUser.objects.filter(
         merchant=merchant, erased_at=None, learned_at__lt=before
     ).exclude(pk__in=Terminal.objects.exclude(terminal_user=None).values("terminal_user"))
-    return [
-        each
-        for each in known.order_by("pk")
-        if not Transaction.objects.filter(terminal_user=each).exists()
-    ]
+    spoken_of = Transaction.objects.filter(terminal_user=OuterRef("pk"))
+    return list(known.exclude(Exists(spoken_of)).order_by("pk"))
