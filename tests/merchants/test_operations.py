@@ -8,7 +8,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test import Client
 
 from merchants.actions.operations import (
@@ -135,6 +135,12 @@ class TestAsking:
                 merchant=alice.merchant, account=terminal.account, kind="UNASSIGN",
                 subject_kind="terminal", subject_id=made.subject_id, key="x", requested_at=NOON,
             )  # fmt: skip
+
+    def test_the_database_forgets_none(self, terminal: Terminal, alice: Membership) -> None:
+        made = ask(terminal, alice)
+        with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
+            made.delete()
+        assert Operation.objects.filter(pk=made.pk).exists()
 
     def test_one_that_waits_can_be_withdrawn_and_one_that_is_over_cannot(
         self, terminal: Terminal, alice: Membership, clock: Hand, nearpay: Played

@@ -11,13 +11,15 @@ from psycopg import sql
 from portal import isolation
 
 OWNER = "owner"
-# What the application may not do: say which migrations ran, and rewrite the trail.
+# What the application may not do: say which migrations ran, rewrite the trail, and forget what was
+# asked of providers.
 TAKEN = {
     "django_migrations": "insert, update, delete",
     "merchants_auditentry": "update, delete, truncate",
     "merchants_auditvalue": "update, delete, truncate",
     "merchants_auditseal": "update, delete, truncate",
     "merchants_personkey": "delete, truncate",
+    "merchants_operation": "delete, truncate",
     "merchants_auditstub": "insert, update, delete, truncate",
 }
 
