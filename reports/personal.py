@@ -7,7 +7,7 @@ from django.db.models.functions import TruncMonth
 
 from merchants.models import AuditEntry, Membership
 from terminals.models import TerminalUser
-from terminals.queries import terminals_for
+from terminals.queries import holdings_for, terminals_for, with_ends
 from transactions.queries import transactions_for
 
 MOST_ENTRIES = 10_000
@@ -23,6 +23,8 @@ def kept_of(member: Membership, person: TerminalUser) -> dict[str, Any]:
     sums = sold.aggregate(number=Count("pk"), first=Min("occurred_at"), last=Max("occurred_at"))
     months = sold.annotate(month=TruncMonth("occurred_at")).order_by("month")
     held = terminals_for(member).filter(terminal_user=person).order_by("tid", "pk")
+    holdings = with_ends(holdings_for(member).filter(terminal_user=person))
+    holdings = holdings.select_related("terminal").order_by("since_at", "pk")
     trail = AuditEntry.objects.filter(
         merchant=member.merchant_id, subject_kind="terminaluser", subject_id=person.pk
     )
@@ -34,6 +36,10 @@ def kept_of(member: Membership, person: TerminalUser) -> dict[str, Any]:
         },
         "terminals": [
             {"terminal_id": each.tid, "branch": each.branch and each.branch.name} for each in held
+        ],
+        "held": [
+            {"terminal_id": each.terminal.tid, "from": each.since_at, "to": each.until_at}
+            for each in holdings
         ],
         "transactions": {
             **sums,

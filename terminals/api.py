@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from merchants.actions.trail import saw
 from merchants.models import Membership
 from merchants.queries import open_operations
-from portal.api import BranchName, OperationJson, ReadOnly, TerminalUserJson
+from portal.api import MOST, BranchName, OperationJson, ReadOnly, TerminalUserJson
 from portal.keyset import Keys
 from terminals import queries
 from terminals.filters import TerminalFilter
-from terminals.models import Terminal, TerminalUser
+from terminals.models import Holding, Terminal, TerminalUser
 
 
 class TerminalJson(serializers.ModelSerializer[Terminal]):
@@ -35,6 +38,30 @@ class TerminalJson(serializers.ModelSerializer[Terminal]):
         return None
 
 
+class HoldingJson(serializers.ModelSerializer[Holding]):
+    """Who held a terminal from when; `until_at` is null while it lasts.
+
+    `since_at` is the provider's time where it said one (`provider_at`), else ours (`learned_at`).
+    """
+
+    terminal_user = TerminalUserJson(read_only=True, allow_null=True)
+    until_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    operation = serializers.IntegerField(source="operation_id", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Holding
+        fields: ClassVar = [
+            "terminal_user", "since_at", "until_at", "provider_at", "learned_at", "operation",
+        ]  # fmt: skip
+
+
+class AtQuery(serializers.Serializer[Any]):
+    """`at`: who held it then. `known_at`: as far as was known then."""
+
+    at = serializers.DateTimeField(required=False)
+    known_at = serializers.DateTimeField(required=False)
+
+
 class Terminals(ReadOnly):
     """Terminals, or points of sale, of every provider."""
 
@@ -51,6 +78,23 @@ class Terminals(ReadOnly):
         people = [row["terminal_user"] for row in rows if row["terminal_user"]]
         if member.sees_personal and people:
             saw("people.listed", people=len(people))
+
+    @extend_schema(responses=HoldingJson(many=True), parameters=[AtQuery], filters=False)
+    @action(detail=True, pagination_class=None, filter_backends=[])
+    def holders(self, request: Request, pk: str) -> Response:
+        """Who held the terminal, the latest first; with `at` only who held it then."""
+        terminal = self.get_object()
+        asked = AtQuery(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        at, known_at = asked.validated_data.get("at"), asked.validated_data.get("known_at")
+        rows = queries.with_ends(terminal.holdings.select_related("terminal_user"))
+        if at is not None:
+            found = queries.holder_at(terminal, at, known_at=known_at)
+            rows = rows.filter(pk__in=[found.pk] if found else [])
+        shown = list(rows.order_by("-since_at", "-pk")[:MOST])
+        if shown and request.auth.sees_personal:  # type: ignore[union-attr]
+            saw("people.listed", people=len(shown))
+        return Response(HoldingJson(shown, many=True, context={"request": request}).data)
 
 
 class TerminalUsers(ReadOnly):

@@ -1,6 +1,7 @@
 """What is asked about people who hold terminals, and about handing terminals over."""
 
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import phonenumbers
 from django import forms
@@ -127,6 +128,25 @@ class AssignTerminal(forms.Form):
         if known is None or not typed or typed.casefold() == known.name.casefold():
             return ""
         return gettext("This number is known as %(name)s, and stays so.") % {"name": known.name}
+
+
+class AtForm(forms.Form):
+    """A moment on the terminal's wall clock."""
+
+    at = forms.DateTimeField(
+        label=_("At"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
+    )
+
+    def __init__(self, *args: Any, zone: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.zone = zone
+
+    def clean_at(self) -> Any:
+        """What was typed, which knows of no zone, as the branch's wall clock."""
+        at = self.cleaned_data["at"]
+        return at.replace(tzinfo=ZoneInfo(self.zone))
 
 
 def e164(text: str) -> str | None:

@@ -2,12 +2,12 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from merchants.actions.trail import scene
-from merchants.models import Branch, Merchant, ProviderAccount
+from merchants.models import Branch, Merchant, Operation, ProviderAccount
 from portal.rows import OfMerchant
 from portal.templatetags.show import masked_name
 
@@ -100,6 +100,47 @@ class Terminal(OfMerchant):
 
     def __str__(self) -> str:
         return self.name or self.tid
+
+
+class Holding(OfMerchant):
+    """From when somebody, or nobody, held a terminal: a ledger to which rows are only added.
+
+    What was true when, and when we learned it, stand apart; who held it at a time is the last row
+    whose `since_at` is not later. Once a person is too long ago to be kept, the row says nobody.
+    """
+
+    # The database checks both as one: a row's merchant is its account's.
+    merchant = models.ForeignKey(Merchant, models.PROTECT, db_constraint=False)
+    account = models.ForeignKey(ProviderAccount, models.PROTECT, db_constraint=False)
+    terminal = models.ForeignKey(Terminal, models.PROTECT, related_name="holdings")
+    terminal_user = models.ForeignKey(
+        TerminalUser, models.PROTECT, null=True, related_name="holdings"
+    )
+    # The provider's time where it says one, else ours; never before the row before.
+    since_at = models.DateTimeField()
+    provider_at = models.DateTimeField(null=True)
+    learned_at = models.DateTimeField()
+    # What we had asked for; None where the provider told us of it.
+    operation = models.ForeignKey(Operation, models.PROTECT, null=True, related_name="+")
+    # When it was let go who this was.
+    let_go_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(let_go_at=None) | Q(terminal_user=None),
+                name="who_was_let_go_is_not_named",
+            )
+        ]
+        indexes = [
+            models.Index(
+                "terminal", F("since_at").desc(), F("id").desc(), name="holding_by_terminal"
+            ),
+            models.Index(fields=["terminal_user", "since_at"], name="holding_by_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.terminal_id} {self.since_at}"
 
 
 class Device(OfMerchant):

@@ -7,7 +7,7 @@ from merchants.actions.operations import Found, How
 from merchants.models import Operation
 from providers.base.provider import AssignsTerminals, DisconnectsTerminals
 from providers.base.records import TerminalRecord, TerminalUserRecord
-from terminals.actions import store_terminal_users
+from terminals.actions import Held, note_holdings, store_terminal_users
 from terminals.models import Terminal
 
 
@@ -58,8 +58,15 @@ def _now_held(operation: Operation, record: TerminalRecord, at: datetime) -> Non
         people = store_terminal_users(operation.account, [record.user], at)
         holder = people[record.user.ref]
     if holder is not None:
-        Terminal.objects.filter(pk=operation.subject_id).update(terminal_user=holder)
+        _holds(operation, holder, at, record.version_at)
     operation.asked = {"terminal_user": holder}
+
+
+def _holds(
+    operation: Operation, holder: int | None, at: datetime, said: datetime | None = None
+) -> None:
+    Terminal.objects.filter(pk=operation.subject_id).update(terminal_user=holder)
+    note_holdings(operation.account, [Held(operation.subject_id, holder, said)], at, operation)
 
 
 def _take_back(connector: Any, operation: Operation) -> None:
@@ -74,8 +81,8 @@ def _is_free(connector: Any, operation: Operation) -> Found:
     return Found(free, "Nobody holds it there." if free else "Somebody holds it there.")
 
 
-def _now_free(operation: Operation, _outcome: Any, _at: datetime) -> None:
-    Terminal.objects.filter(pk=operation.subject_id).update(terminal_user=None)
+def _now_free(operation: Operation, _outcome: Any, at: datetime) -> None:
+    _holds(operation, None, at)
 
 
 def _sign_out(connector: Any, operation: Operation) -> None:

@@ -1,14 +1,16 @@
 """What of terminals a person may see."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 
 from merchants.models import Branch, Membership, ProviderAccount
 from merchants.queries import branch_limit
 from portal.upsert import hashes
-from terminals.models import Terminal, TerminalUser
+from terminals.models import Holding, Terminal, TerminalUser
 
 
 def terminals_for(member: Membership) -> QuerySet[Terminal]:
@@ -35,6 +37,51 @@ def terminal_users_with_terminals(member: Membership) -> QuerySet[TerminalUser]:
 def holders_in(member: Membership, branch: Branch) -> QuerySet[Any, Any]:
     """The pks of those who hold a terminal in one branch."""
     return terminals_for(member).filter(branch=branch).values("terminal_user_id")
+
+
+def holdings_for(member: Membership) -> QuerySet[Holding]:
+    """Who held the terminals that a person may see."""
+    own = Holding.objects.filter(terminal__in=terminals_for(member).values("pk"))
+    return own.select_related("terminal_user", "operation__requested_by")
+
+
+def holder_at(
+    terminal: Terminal, at: datetime, *, known_at: datetime | None = None
+) -> Holding | None:
+    """Who held a terminal at a time, as far as we know, or knew at `known_at`; None: not known."""
+    own = Holding.objects.filter(terminal=terminal, since_at__lte=at)
+    if known_at is not None:
+        own = own.filter(learned_at__lte=known_at)
+    return own.select_related("terminal_user").order_by("-since_at", "-pk").first()
+
+
+def holding_then(at: str) -> Subquery:
+    """Who held a row's terminal at the row's own time, in the row's own query: see `held_then`."""
+    own = Holding.objects.filter(terminal=OuterRef("terminal"), since_at__lte=OuterRef(at))
+    told = {"pk": "terminal_user", "since": "since_at"}
+    person = {name: f"terminal_user__{name}" for name in ("name", "ref", "erased_at")}
+    row = own.order_by("-since_at", "-pk").values(json=JSONObject(**told, **person))
+    return Subquery(row[:1])
+
+
+def held_then(found: dict[str, Any] | None) -> tuple[TerminalUser, datetime] | None:
+    """The person and since when, of what `holding_then` found; None where nobody did."""
+    if found is None or found["pk"] is None:
+        return None
+    erased_at = found["erased_at"] and datetime.fromisoformat(found["erased_at"])
+    person = TerminalUser(pk=found["pk"], name=found["name"], ref=found["ref"], erased_at=erased_at)
+    return person, datetime.fromisoformat(found["since"])
+
+
+def with_ends(holdings: QuerySet[Holding]) -> QuerySet[Any]:
+    """The same with `until_at`, when the next one began; None: it lasts."""
+    later = Holding.objects.filter(
+        Q(since_at__gt=OuterRef("since_at"))
+        | Q(since_at=OuterRef("since_at"), pk__gt=OuterRef("pk")),
+        terminal=OuterRef("terminal"),
+    )
+    following = later.order_by("since_at", "pk").values("since_at")[:1]
+    return holdings.annotate(until_at=Subquery(following))
 
 
 def terminal_refs(account: ProviderAccount) -> list[str]:

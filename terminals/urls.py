@@ -14,6 +14,7 @@ urlpatterns = [
     path("<int:pk>/operations/", views.operations, name="operations"),
     path("<int:pk>/operations/withdraw/", views.withdraw, name="withdraw"),
     path("<int:pk>/operations/decide/", views.decide, name="decide"),
+    path("<int:pk>/holders/", views.holders, name="holders"),
     path("people/", views.people, name="people"),
     path("people/<int:pk>/", views.person, name="person"),
     path("people/<int:pk>/reveal/", views.reveal, name="reveal"),

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -23,7 +24,7 @@ from merchants.actions.operations import (
     withdraw_operation,
 )
 from merchants.actions.trail import exported, listed, saw
-from merchants.models import Operation, Right
+from merchants.models import Membership, Operation, Right
 from merchants.queries import (
     branch_names,
     freshness_of,
@@ -40,11 +41,13 @@ from providers.base.registry import providers, said
 from terminals import actions, queries
 from terminals.columns import MASKED_PEOPLE, PEOPLE, TERMINALS
 from terminals.filters import PersonFilter, TerminalFilter
-from terminals.forms import AssignTerminal, ReasonForm
+from terminals.forms import AssignTerminal, AtForm, ReasonForm
 from terminals.models import Terminal, TerminalUser
 
 MOST_DEVICES = 20
 SHOWN_OPERATIONS = 10
+SHOWN_HOLDINGS = 5
+MOST_HOLDINGS = 200
 
 
 @login_required
@@ -112,9 +115,16 @@ def _person(
         "may_hand_over": member.sees_personal,
         "may_erase": member.may(Right.FLEET),
         "zone": providers()[found.account.provider].default_zone,
+        "holdings": _held_by(member, found),
     }
     status = 422 if form.errors else 200
     return htmx.page(request, "terminals/person.html", context, status=status)
+
+
+def _held_by(member: Membership, found: TerminalUser) -> QuerySet[Any]:
+    """What they held of what one may see, the latest first."""
+    own = queries.with_ends(queries.holdings_for(member).filter(terminal_user=found))
+    return own.select_related("terminal").order_by("-since_at", "-pk")[:MOST_HOLDINGS]
 
 
 @htmx.object_view(own_person, "POST")
@@ -212,6 +222,41 @@ def operations(request: HttpRequest, terminal: Terminal) -> HttpResponse:
     return render(request, "terminals/detail.html#ledger", _ledger(request, terminal))
 
 
+@htmx.object_view(own_terminal, "GET", "HEAD")
+def holders(request: HttpRequest, terminal: Terminal) -> HttpResponse:
+    """Who held the terminal from when to when, and who at a moment that is asked for.
+
+    `?few` is what the terminal's own page shows of it.
+    """
+    member = member_with(request, Right.LOOK_UP)
+    form = AtForm(request.GET if "at" in request.GET else None, zone=_zone(terminal))
+    asked = form.cleaned_data["at"] if form.is_valid() else None
+    most = SHOWN_HOLDINGS if "few" in request.GET else MOST_HOLDINGS
+    rows = list(_holdings(terminal)[:most])
+    if member.sees_personal and rows:
+        saw("people.listed", people=len(rows))
+    context = {
+        "terminal": terminal,
+        "holdings": rows,
+        "most": most,
+        "form": form,
+        "asked": asked,
+        "found": queries.holder_at(terminal, asked) if asked else None,
+        "zone": _zone(terminal),
+    }
+    status = 422 if form.errors else 200
+    return htmx.page(request, "terminals/holders.html", context, status=status)
+
+
+def _holdings(terminal: Terminal) -> QuerySet[Any]:
+    own = queries.with_ends(terminal.holdings.select_related("terminal_user", "terminal"))
+    return own.order_by("-since_at", "-pk")
+
+
+def _zone(terminal: Terminal) -> str:
+    return terminal.branch.zone if terminal.branch else "UTC"
+
+
 def _ledger(request: HttpRequest, terminal: Terminal) -> dict[str, Any]:
     rows = list(operations_of(terminal)[:SHOWN_OPERATIONS])
     return {
@@ -219,7 +264,7 @@ def _ledger(request: HttpRequest, terminal: Terminal) -> dict[str, Any]:
         "operations": rows,
         "open": next((each for each in rows if each.is_open), None),
         "may_move": member_of(request).may(Right.FLEET) and terminal.ref is not None,
-        "zone": terminal.branch.zone if terminal.branch else "UTC",
+        "zone": _zone(terminal),
         "key": uuid4().hex,
         "decide": ReasonForm(),
     }

@@ -50,6 +50,7 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "branch": f"/branches/{account.branches.order_by('pk')[0].branch_id}/",
         "terminals": "/terminals/",
         "terminal": f"/terminals/{first(Terminal)}/",
+        "holders": f"/terminals/{first(Terminal)}/holders/",
         "people": "/terminals/people/",
         "person": f"/terminals/people/{first(TerminalUser)}/",
         "notices": "/notices/",

@@ -16,6 +16,7 @@ from merchants.actions.team import end_member
 from merchants.actions.trail import chains, seal_entries, values_of, verify
 from merchants.models import AuditEntry, Membership, Merchant, PersonKey, ProviderAccount, User
 from merchants.sync import Ask, run_sync
+from terminals.actions import Held, note_holdings
 from terminals.models import Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
 from transactions.keeping import let_go
@@ -231,7 +232,9 @@ class TestAge:
         self, alice: Membership, account: ProviderAccount, person: TerminalUser
     ) -> None:
         keep_for(by=alice, months=6)
-        Terminal.objects.filter(terminal_user=person).update(terminal_user=None)
+        own = Terminal.objects.filter(terminal_user=person)
+        note_holdings(account, [Held(each.pk, None) for each in own], NOON)
+        own.update(terminal_user=None)
         let_go(NOON + timedelta(days=4000))
         person.refresh_from_db()
         assert person.erased_at is not None

@@ -1,9 +1,9 @@
 """Letting go of what is personal once it is old, while the money stays.
 
 A merchant says after how many months. A sale then no longer says in whose hands it was, on which
-device, or what its customer was called in the till; and a person who holds nothing and of whom no
-sale says anything any more is forgotten. Amounts, identifiers of the payment and the printed slip
-(whose card number is masked from the beginning) stay.
+device, or what its customer was called in the till, nor does the ledger of terminals; and a person
+who holds nothing and of whom nothing speaks any more is forgotten. Amounts, identifiers of the
+payment and the printed slip (whose card number is masked from the beginning) stay.
 """
 
 from datetime import datetime, timedelta
@@ -14,8 +14,8 @@ from django.db.models import Exists, OuterRef
 
 from merchants.models import Merchant
 from portal import isolation
-from terminals.actions import erase_person
-from terminals.models import Terminal, TerminalUser
+from terminals.actions import erase_person, let_holdings_go
+from terminals.models import Holding, Terminal, TerminalUser
 from transactions.models import Transaction
 
 # Rows in one transaction; nobody waits for longer than that takes.
@@ -59,6 +59,7 @@ def _of(merchant: Merchant, at: datetime) -> int:
         with connection.cursor() as cursor:
             cursor.execute(_SESSIONS, given)
             changed += int(cursor.rowcount)
+        changed += let_holdings_go(merchant=merchant, before=before, at=at)
         for person in _unneeded(merchant, before):
             erase_person(person=person, by=None, at=at)
             changed += 1
@@ -66,9 +67,10 @@ def _of(merchant: Merchant, at: datetime) -> int:
 
 
 def _unneeded(merchant: Merchant, before: datetime) -> list[TerminalUser]:
-    """People learned of before, who hold nothing and in whose hands no kept sale was made."""
-    known = TerminalUser.objects.filter(
-        merchant=merchant, erased_at=None, learned_at__lt=before
-    ).exclude(pk__in=Terminal.objects.exclude(terminal_user=None).values("terminal_user"))
+    """People learned of before, who held nothing since and in whose hands no kept sale was made."""
+    held = Terminal.objects.exclude(terminal_user=None).values("terminal_user")
+    since = Holding.objects.exclude(terminal_user=None).values("terminal_user")
+    known = TerminalUser.objects.filter(merchant=merchant, erased_at=None, learned_at__lt=before)
+    known = known.exclude(pk__in=held).exclude(pk__in=since)
     spoken_of = Transaction.objects.filter(terminal_user=OuterRef("pk"))
     return list(known.exclude(Exists(spoken_of)).order_by("pk"))

@@ -22,7 +22,7 @@ from merchants.queries import (
 from portal import htmx
 from portal.lists import Listing, show
 from providers.base.registry import said, words
-from terminals.queries import terminal_users_for, terminals_for
+from terminals.queries import held_then, holding_then, terminal_users_for, terminals_for
 from transactions import queries
 from transactions.columns import TRANSACTIONS
 from transactions.events import events_of
@@ -64,9 +64,8 @@ def _names(request: HttpRequest, member: Membership) -> dict[str, dict[str, str]
 
 def own_transaction(request: HttpRequest, pk: int) -> Transaction:
     """The transaction, 404 for whoever may not see it."""
-    return get_object_or_404(
-        queries.transactions_for(member_of(request)).select_related("device"), pk=pk
-    )
+    rows = queries.transactions_for(member_of(request)).select_related("device")
+    return get_object_or_404(rows.annotate(holding=holding_then("occurred_at")), pk=pk)
 
 
 @htmx.object_view(own_transaction, "GET", "HEAD")
@@ -82,13 +81,14 @@ def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
     zone = found.branch.zone if found.branch else None
     slips = _slips(member, found)
     before, after = queries.neighbours_of(member, found)
+    held, held_since = held_then(getattr(found, "holding", None)) or (None, None)
     context = {
         "transaction": found, "receipts": slips, "zone": zone,
         "reasons": _reasons(found), "before": before, "after": after,
         "events": events_of(member, found, slips, queries.session_of(member, found), after),
         "same_reference": queries.of_same_reference(member, found),
         "same_card": queries.of_same_card(member, found),
-        "refundable": _left(found), **_in_words(found),
+        "refundable": _left(found), "held": held, "held_since": held_since, **_in_words(found),
     }  # fmt: skip
     return htmx.page(request, "transactions/detail.html", context)
 

@@ -1,5 +1,6 @@
 """What is done with terminals and the people who hold them."""
 
+from terminals.actions.holding import Held, let_holdings_go, note_holdings
 from terminals.actions.moving import (
     Holder,
     assign_terminal,
@@ -18,6 +19,7 @@ from terminals.actions.storing import (
 )
 
 __all__ = [
+    "Held",
     "Holder",
     "TooMany",
     "assign_terminal",
@@ -26,7 +28,9 @@ __all__ = [
     "ensure_terminal_users",
     "ensure_terminals",
     "erase_person",
+    "let_holdings_go",
     "note_devices",
+    "note_holdings",
     "note_seen",
     "reveal_person",
     "store_terminal_users",

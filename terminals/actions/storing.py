@@ -13,6 +13,7 @@ from merchants.models import ProviderAccount
 from portal.upsert import pks, upsert
 from providers.base.reading import Item
 from providers.base.records import DeviceRecord, TerminalRecord, TerminalUserRecord
+from terminals.actions.holding import Held, note_holdings
 from terminals.models import Terminal, TerminalUser
 
 UNNAMED = "Unnamed person"
@@ -57,12 +58,25 @@ def store_terminals(
     returning = ("id", "tid")
     written = upsert("terminals_terminal", COLUMNS, rows, key=key, keep=keep, returning=returning)
     pks = {tid: pk for pk, tid, _ in written}
+    _note_holders(account, written, {tid: r for tid, (_, r) in latest.items()}, people, at)
     devices = [(d, pks[tid]) for tid, (_, r) in latest.items() if tid in pks for d in r.devices]
     ensure_devices(account, devices)
     # One that was met in a transaction first is filled in now, so it counts as new.
     met_only = {tid for tid, own in before.items() if own.content_hash is None}
     new = sum(tid not in before or tid in met_only for _, tid, _ in written)
     return Stored(new, len(written) - new)
+
+
+def _note_holders(
+    account: ProviderAccount,
+    written: Iterable[tuple[int, str, bool]],
+    records: Mapping[str, TerminalRecord],
+    people: Mapping[str, int],
+    at: datetime,
+) -> None:
+    said = [(pk, records[tid]) for pk, tid, _ in written if records[tid].user_said]
+    held = [Held(pk, people[r.user.ref] if r.user else None, r.version_at) for pk, r in said]
+    note_holdings(account, held, at)
 
 
 def _winners(

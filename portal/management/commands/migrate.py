@@ -21,7 +21,10 @@ TAKEN = {
     "merchants_personkey": "delete, truncate",
     "merchants_operation": "delete, truncate",
     "merchants_auditstub": "insert, update, delete, truncate",
+    "terminals_holding": "update, delete, truncate",
 }
+# And where only some columns may be written again: what lets go of a person, and nothing else.
+LEFT = {"terminals_holding": "update (terminal_user_id, let_go_at)"}
 
 
 class Command(migrate.Command):
@@ -61,6 +64,11 @@ class Command(migrate.Command):
                 cursor.execute(sql.SQL(statement).format(name))
             for table, taken in TAKEN.items():
                 cursor.execute("select to_regclass(%s) is not null", [table])
-                if cursor.fetchone()[0]:
-                    revoke = sql.SQL("revoke {} on {} from {}")
-                    cursor.execute(revoke.format(sql.SQL(taken), sql.Identifier(table), name))
+                if not cursor.fetchone()[0]:
+                    continue
+                revoke = sql.SQL("revoke {} on {} from {}")
+                cursor.execute(revoke.format(sql.SQL(taken), sql.Identifier(table), name))
+                if table in LEFT:
+                    grant = sql.SQL("grant {} on {} to {}")
+                    left = sql.SQL(LEFT[table])
+                    cursor.execute(grant.format(left, sql.Identifier(table), name))
