@@ -2,13 +2,17 @@
 
 from typing import Any, ClassVar
 
+from django.utils.timezone import now
 from django_filters import CharFilter, ChoiceFilter, FilterSet, NumberFilter
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from merchants import queries
+from merchants.actions.branches import create_branch
 from merchants.models import Branch, Operation, ProviderAccount, Right, SyncRun, SyncStep
-from portal.api import OperationJson, ReadOnly
+from portal.api import OperationJson, ReadOnly, accepted, asks, idempotency_key, one_of
 from portal.keyset import Keys
 
 
@@ -114,6 +118,24 @@ class Operations(ReadOnly):
     filterset_class = OperationFilter
 
 
+class OwnerJson(serializers.Serializer[Any]):
+    """Who runs a branch."""
+
+    name = serializers.CharField(max_length=200)
+    mobile = serializers.CharField(max_length=40)
+    email = serializers.EmailField()
+
+
+class NewBranchJson(serializers.Serializer[Any]):
+    """`owner` is who runs it, for a provider that asks; without one it is who asks."""
+
+    account = serializers.IntegerField()
+    name = serializers.CharField(max_length=200)
+    name_ar = serializers.CharField(max_length=200, allow_blank=True, default="")
+    reference = serializers.CharField(max_length=200, allow_blank=True, default="")
+    owner = OwnerJson(required=False)
+
+
 class Branches(ReadOnly):
     """A merchant's locations."""
 
@@ -121,3 +143,15 @@ class Branches(ReadOnly):
     rows = queries.branches_for
     keys = Keys("pk", descending=False)
     filterset_class = BranchFilter
+
+    @asks(NewBranchJson)
+    def create(self, request: Request) -> Response:
+        """Ask a provider to open a branch."""
+        member, given = self.asking(Right.FLEET), self.given(NewBranchJson)
+        account = one_of(queries.accounts_of(member), given.pop("account"), "account")
+        user = member.user
+        asker = {"name": user.name or user.email, "mobile": "", "email": user.email}
+        owner = given.pop("owner", asker)
+        key = idempotency_key(request)
+        made = create_branch(account=account, **given, owner=owner, by=member, key=key, at=now())
+        return accepted(made)

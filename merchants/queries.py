@@ -158,6 +158,12 @@ def trail_for(member: Membership) -> QuerySet[AuditEntry]:
     return own if member.may(Right.TRAIL) else own.none()
 
 
+def accounts_of(member: Membership) -> QuerySet[ProviderAccount]:
+    """The accounts that a change can be asked of; who may change terminals need not manage them."""
+    own = ProviderAccount.objects.filter(merchant=member.merchant_id)
+    return own.exclude(state=ProviderAccount.State.REMOVED)
+
+
 def operations_for(member: Membership) -> QuerySet[Operation]:
     """What was asked of providers, for who sees every branch: of what branch each is, a room above
     this one knows."""
@@ -170,7 +176,7 @@ def open_operations(kind: str, pks: Collection[int]) -> dict[int, Operation]:
     own = Operation.objects.filter(
         subject_kind=kind, subject_id__in=pks, state__in=Operation.OPEN
     ).select_related("requested_by")
-    return {each.subject_id: each for each in own}
+    return {each.subject_id: each for each in own if each.subject_id is not None}
 
 
 def operations_of(subject: models.Model) -> QuerySet[Operation]:

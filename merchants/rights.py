@@ -16,6 +16,7 @@ class Right(TextChoices):
     REVEAL = "REVEAL", _("See one person in full after giving a reason")
     CARDS = "CARDS", _("See the first six digits of cards")
     FLEET = "FLEET", _("Change terminals and who holds them")
+    PAYMENTS = "PAYMENTS", _("Ask terminals for payments and refunds")
     ACCOUNTS = "ACCOUNTS", _("Manage accounts at providers")
     TEAM = "TEAM", _("Invite and change members of the team")
     TOKENS = "TOKENS", _("Make keys to the API")

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from merchants import sync
 from merchants.actions.mail import send_digests, send_letters
+from merchants.actions.operations import forget_keys
 from merchants.actions.trail import seal_entries
 from merchants.models import ProviderAccount, SyncRun
 from merchants.operations import accounts_with_work, send_operations
@@ -111,6 +112,13 @@ def send_due_operations() -> int:
     for pk in accounts:
         wake("merchants.send_operations", pk)
     return len(accounts)
+
+
+@shared_task(name="merchants.forget_keys")
+@isolation.everywhere()
+def forget_keys_() -> int:
+    """Let go of the keys of operations that have lasted as long as they are kept."""
+    return forget_keys(timezone.now())
 
 
 @shared_task(name="merchants.seal_trail")

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
+from uuid import uuid4
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.encoding import iri_to_uri
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import exceptions, serializers, status
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -15,10 +18,12 @@ from rest_framework.utils.urls import replace_query_param
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from portal import keyset
+from portal.conflicts import Conflict
 from portal.templatetags.show import masked_email, masked_mobile, masked_name
 
 PROBLEM = "application/problem+json"
 MOST = 500
+LONGEST_KEY = 100
 
 
 class BranchName(serializers.Serializer[Any]):
@@ -54,6 +59,13 @@ class SubjectJson(serializers.Serializer[Any]):
     id = serializers.IntegerField(source="subject_id")
 
 
+class OutcomeJson(serializers.Serializer[Any]):
+    """What an operation has made."""
+
+    kind = serializers.CharField()
+    id = serializers.IntegerField()
+
+
 class OperationJson(serializers.Serializer[Any]):
     """Something that was asked of a provider, and what became of it."""
 
@@ -66,6 +78,52 @@ class OperationJson(serializers.Serializer[Any]):
     finished_at = serializers.DateTimeField(allow_null=True)
     message = serializers.CharField()
     provider_evidence = serializers.JSONField(source="evidence")
+    outcome = serializers.SerializerMethodField()
+
+    @extend_schema_field(OutcomeJson(allow_null=True))
+    def get_outcome(self, operation: Any) -> dict[str, Any] | None:
+        """What was made, if it makes anything and has done so."""
+        return operation.outcome or None
+
+
+KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Your own, of up to 100 visible characters. The same call with the same key within"
+    " 72 hours is the same operation; another call with it is refused.",
+)
+
+
+def asks(given: Any, **more: Any) -> Callable[[Any], Any]:
+    """How the schema shows a call that asks a provider for something."""
+    answers = {202: OperationJson, 409: OpenApiTypes.OBJECT, 422: OpenApiTypes.OBJECT}
+    return extend_schema(request=given, responses=answers, parameters=[KEY], filters=False, **more)
+
+
+def idempotency_key(request: Request) -> str:
+    """The caller's own key, or one of this call alone."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return uuid4().hex
+    if not (1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise exceptions.ValidationError(
+            {"Idempotency-Key": [f"Up to {LONGEST_KEY} visible characters."]}
+        )
+    return key
+
+
+def accepted(operation: Any) -> Response:
+    """That something was written down and will be asked of the provider."""
+    return Response(OperationJson(operation).data, status=status.HTTP_202_ACCEPTED)
+
+
+def one_of(rows: QuerySet[Any], pk: int, field: str) -> Any:
+    """The row that a caller names; a ValidationError where it is not among theirs."""
+    found = rows.filter(pk=pk).first()
+    if found is None:
+        raise exceptions.ValidationError({field: ["There is no such thing, or it is not yours."]})
+    return found
 
 
 class Cursor(BasePagination):
@@ -168,6 +226,23 @@ class ReadOnly(ReadOnlyModelViewSet[Any]):
         self.shown(_member(request), [answer.data])
         return answer
 
+    @property
+    def member(self) -> Any:
+        """As whom the token acts."""
+        return _member(self.request)
+
+    def asking(self, right: str) -> Any:
+        """The member, who must have the right to ask a provider for something."""
+        self.member.need(right)
+        return self.member
+
+    def given(self, form: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+        """What the caller sent, checked; raises ValidationError."""
+        read = form(data=self.request.data)
+        read.is_valid(raise_exception=True)
+        found: dict[str, Any] = read.validated_data
+        return found
+
     def shown(self, member: Any, rows: Sequence[Any]) -> None:
         """Told what was shown, for what leaves a trail."""
 
@@ -199,7 +274,9 @@ TITLES = {
     404: "Not found",
     405: "Not possible here",
     406: "Not available in that form",
+    409: "Not possible as things stand",
     415: "Not readable in that form",
+    422: "Used before for something else",
     429: "Too many requests",
     500: "The portal failed",
     503: "The portal is away",
@@ -223,6 +300,11 @@ def problem(failure: Exception, context: dict[str, Any]) -> Response | None:
         failure = exceptions.NotFound("There is no such thing, or it is not yours.")
     elif isinstance(failure, PermissionDenied):
         failure = exceptions.PermissionDenied(str(failure) or None)
+    elif isinstance(failure, Conflict):
+        body = body_of(failure.status, str(failure))
+        if failure.operation is not None:
+            body["operation"] = OperationJson(failure.operation).data
+        return Response(body, status=failure.status, content_type=PROBLEM)
     if not isinstance(failure, exceptions.APIException):
         return None
     errors = failure.detail if isinstance(failure, exceptions.ValidationError) else None

@@ -116,6 +116,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    "let go of old keys of operations": {
+        "task": "merchants.forget_keys",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "seal the trail": {
         "task": "merchants.seal_trail",
         "schedule": 20.0,

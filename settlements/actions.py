@@ -7,14 +7,17 @@ from django.db import transaction
 from psycopg.types.json import Jsonb
 
 from merchants.actions.branches import branches_by_ref
+from merchants.actions.operations import request_operation
 from merchants.actions.resource import Stored
-from merchants.models import Branch, ProviderAccount
+from merchants.models import Branch, Membership, Operation, ProviderAccount, Right
 from portal.upsert import upsert
+from providers.base.provider import CreatesReconciliations
 from providers.base.reading import Item
 from providers.base.records import ReconciliationRecord, SchemeTotals
 from providers.base.registry import providers
 from settlements.models import SchemeTotal
-from terminals.actions import ensure_terminals
+from terminals.actions import ensure_terminals, need_reachable
+from terminals.models import Terminal
 from terminals.queries import terminals_by_tid
 
 SIDES = ("purchase", "purchase_reversal", "refund", "refund_reversal", "total")
@@ -82,3 +85,13 @@ def store_reconciliations(
 def _totals(scheme: SchemeTotals) -> list[int]:
     sides = [getattr(scheme, name) for name in TOTALS]
     return [value for side in sides for value in (side.count, side.minor)]
+
+
+def reconcile_terminal(*, terminal: Terminal, by: Membership, key: str, at: datetime) -> Operation:
+    """Ask the provider to close the terminal's day. Raises as assigning does."""
+    by.need(Right.FLEET)
+    need_reachable(terminal, CreatesReconciliations)
+    return request_operation(
+        kind=Operation.Kind.RECONCILE, account=terminal.account, subject=terminal,
+        asked={}, by=by, key=key, at=at,
+    )  # fmt: skip

@@ -1,16 +1,20 @@
 """The JSON of reconciliations."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from django.utils.timezone import now
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from merchants.models import Right
-from portal.api import BranchName, ReadOnly
+from portal.api import BranchName, ReadOnly, accepted, asks, idempotency_key, one_of
 from portal.keyset import Keys
 from settlements import queries
-from settlements.actions import SIDES, TOTALS
+from settlements.actions import SIDES, TOTALS, reconcile_terminal
 from settlements.filters import ReconciliationFilter
 from settlements.models import Reconciliation, SchemeTotal
+from terminals.queries import terminals_for
 
 
 class SchemeTotalJson(serializers.ModelSerializer[SchemeTotal]):
@@ -38,6 +42,12 @@ class ReconciliationJson(serializers.ModelSerializer[Reconciliation]):
         ]  # fmt: skip
 
 
+class CloseJson(serializers.Serializer[Any]):
+    """The terminal whose day is to be closed."""
+
+    terminal = serializers.IntegerField()
+
+
 class Reconciliations(ReadOnly):
     """Closes of terminals, newest first."""
 
@@ -46,3 +56,11 @@ class Reconciliations(ReadOnly):
     rows = queries.reconciliations_with_schemes
     keys = Keys("occurred_at")
     filterset_class = ReconciliationFilter
+
+    @asks(CloseJson)
+    def create(self, request: Request) -> Response:
+        """Ask the provider to close a terminal's day."""
+        member, given = self.asking(Right.FLEET), self.given(CloseJson)
+        terminal = one_of(terminals_for(member), given["terminal"], "terminal")
+        key = idempotency_key(request)
+        return accepted(reconcile_terminal(terminal=terminal, by=member, key=key, at=now()))

@@ -1,8 +1,10 @@
 """The JSON of terminals and of the people who hold them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
+from django.utils.timezone import now
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -10,12 +12,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from merchants.actions.trail import saw
-from merchants.models import Membership
-from merchants.queries import open_operations
-from portal.api import MOST, BranchName, OperationJson, ReadOnly, TerminalUserJson
+from merchants.models import Membership, Operation, Right
+from merchants.queries import accounts_of, branches_for, open_operations, operations_of
+from portal.api import (
+    MOST,
+    BranchName,
+    OperationJson,
+    ReadOnly,
+    TerminalUserJson,
+    accepted,
+    asks,
+    idempotency_key,
+    one_of,
+)
 from portal.keyset import Keys
-from terminals import queries
+from terminals import actions, queries
 from terminals.filters import TerminalFilter
+from terminals.forms import e164
 from terminals.models import Holding, Terminal, TerminalUser
 
 
@@ -62,6 +75,37 @@ class AtQuery(serializers.Serializer[Any]):
     known_at = serializers.DateTimeField(required=False)
 
 
+class AssignJson(serializers.Serializer[Any]):
+    """Who is to hold it: somebody the provider knows by this number, or somebody new."""
+
+    name = serializers.CharField(max_length=200)
+    mobile = serializers.CharField(max_length=40)
+    email = serializers.EmailField(required=False, allow_blank=True, default="")
+    # An operation that still waits, to be withdrawn in the same step.
+    replaces = serializers.IntegerField(required=False)
+
+    def validate_mobile(self, value: str) -> str:
+        number = e164(value)
+        if number is None:
+            raise serializers.ValidationError("No mobile number. Begin with + and its country.")
+        return number
+
+
+class ReplaceJson(serializers.Serializer[Any]):
+    """`replaces`: an operation that still waits, to be withdrawn in the same step."""
+
+    replaces = serializers.IntegerField(required=False)
+
+
+class NewTerminalJson(serializers.Serializer[Any]):
+    """A terminal for a branch; `code` is what the acquirer gave for it."""
+
+    account = serializers.IntegerField()
+    branch = serializers.IntegerField()
+    name = serializers.CharField(max_length=200)
+    code = serializers.CharField(max_length=100)
+
+
 class Terminals(ReadOnly):
     """Terminals, or points of sale, of every provider."""
 
@@ -78,6 +122,58 @@ class Terminals(ReadOnly):
         people = [row["terminal_user"] for row in rows if row["terminal_user"]]
         if member.sees_personal and people:
             saw("people.listed", people=len(people))
+
+    @asks(NewTerminalJson)
+    def create(self, request: Request) -> Response:
+        """Ask a provider to make a terminal."""
+        member = self.asking(Right.FLEET)
+        given = self.given(NewTerminalJson)
+        made = actions.create_terminal(
+            account=one_of(accounts_of(member), given["account"], "account"),
+            branch=one_of(branches_for(member), given["branch"], "branch"),
+            name=given["name"], code=given["code"], by=member,
+            key=idempotency_key(request), at=now(),
+        )  # fmt: skip
+        return accepted(made)
+
+    @asks(AssignJson)
+    @action(detail=True, methods=["post"])
+    def assign(self, request: Request, pk: str) -> Response:
+        """Ask the provider to hand the terminal to somebody."""
+        terminal, member = self.get_object(), self.asking(Right.FLEET)
+        given = self.given(AssignJson)
+        known = queries.person_by_mobile(member, terminal, given["mobile"])
+        name = known.name if known else given["name"]
+        email = (known.email if known else "") or given["email"]
+        to = actions.Holder(name, given["mobile"], email, known)
+        typed = {name: given[name] for name in ("name", "mobile", "email")}
+        ask = partial(actions.assign_terminal, to=to, typed=typed)
+        return self._asked(ask, terminal, given)
+
+    @asks(ReplaceJson)
+    @action(detail=True, methods=["post"])
+    def unassign(self, request: Request, pk: str) -> Response:
+        """Ask the provider to take the terminal back from whoever holds it."""
+        terminal = self.get_object()
+        self.asking(Right.FLEET)
+        return self._asked(actions.unassign_terminal, terminal, self.given(ReplaceJson))
+
+    @asks(ReplaceJson)
+    @action(detail=True, methods=["post"])
+    def disconnect(self, request: Request, pk: str) -> Response:
+        """Ask the provider to sign the terminal's device out."""
+        terminal = self.get_object()
+        self.asking(Right.FLEET)
+        return self._asked(actions.disconnect_terminal, terminal, self.given(ReplaceJson))
+
+    def _asked(
+        self, ask: Callable[..., Operation], terminal: Terminal, given: dict[str, Any]
+    ) -> Response:
+        key, member = idempotency_key(self.request), self.member
+        own = operations_of(terminal).filter(pk=given.get("replaces", 0))
+        replaces = own.first() if "replaces" in given else None
+        made = ask(terminal=terminal, by=member, key=key, at=now(), replaces=replaces)
+        return accepted(made)
 
     @extend_schema(responses=HoldingJson(many=True), parameters=[AtQuery], filters=False)
     @action(detail=True, pagination_class=None, filter_backends=[])

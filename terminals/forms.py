@@ -102,6 +102,11 @@ class AssignTerminal(forms.Form):
         return Holder(given["name"], given["mobile"], given["email"])
 
     @property
+    def typed(self) -> dict[str, str]:
+        """What was typed and chosen, as it came."""
+        return {name: self.data.get(name, "") for name in ("person", "name", "mobile", "email")}
+
+    @property
     def effect(self) -> str:
         """What the provider will do, in words."""
         words = {

@@ -3,16 +3,23 @@
 from datetime import datetime
 from typing import Any
 
-from merchants.actions.operations import Found, How
+from merchants.actions.operations import Found, How, the_one
 from merchants.models import Operation
-from providers.base.provider import AssignsTerminals, DisconnectsTerminals
+from providers.base.provider import (
+    AssignsTerminals,
+    CreatesTerminals,
+    DisconnectsTerminals,
+    Period,
+)
+from providers.base.reading import found_item
 from providers.base.records import TerminalRecord, TerminalUserRecord
-from terminals.actions import Held, note_holdings, store_terminal_users
+from terminals.actions import Held, note_holdings, store_terminal_users, store_terminals
 from terminals.models import Terminal
+from terminals.queries import terminal_of
 
 
 def _ref(operation: Operation) -> str:
-    return str(Terminal.objects.values_list("ref", flat=True).get(pk=operation.subject_id))
+    return str(terminal_of(operation).ref)
 
 
 def _assign(connector: Any, operation: Operation) -> TerminalRecord:
@@ -65,8 +72,9 @@ def _now_held(operation: Operation, record: TerminalRecord, at: datetime) -> Non
 def _holds(
     operation: Operation, holder: int | None, at: datetime, said: datetime | None = None
 ) -> None:
-    Terminal.objects.filter(pk=operation.subject_id).update(terminal_user=holder)
-    note_holdings(operation.account, [Held(operation.subject_id, holder, said)], at, operation)
+    pk = terminal_of(operation).pk
+    Terminal.objects.filter(pk=pk).update(terminal_user=holder)
+    note_holdings(operation.account, [Held(pk, holder, said)], at, operation)
 
 
 def _take_back(connector: Any, operation: Operation) -> None:
@@ -98,11 +106,44 @@ def _is_signed_out(connector: Any, operation: Operation) -> Found:
 
 
 def _now_signed_out(operation: Operation, _outcome: Any, _at: datetime) -> None:
-    Terminal.objects.filter(pk=operation.subject_id).update(connected=False)
+    Terminal.objects.filter(pk=terminal_of(operation).pk).update(connected=False)
+
+
+def _make(connector: Any, operation: Operation) -> TerminalRecord:
+    made: TerminalRecord = connector.create_terminal(**operation.asked)
+    return made
+
+
+def _is_made(connector: Any, operation: Operation) -> Found:
+    known = set(
+        Terminal.objects.filter(
+            account=operation.account_id, ref__isnull=False, learned_at__lt=operation.requested_at
+        ).values_list("ref", flat=True)
+    )
+    asked = operation.asked
+    return the_one(
+        record
+        for batch in connector.list_terminals(Period())
+        for _, record in connector.read_terminals(batch.items).records
+        if record.ref not in known
+        and record.branch is not None
+        and record.branch.ref == asked["branch_ref"]
+        and record.name in (None, asked["name"])
+    )
+
+
+def _now_made(operation: Operation, record: TerminalRecord, at: datetime) -> None:
+    found = (found_item(record.ref or record.tid, record), record)
+    store_terminals(operation.account, [found], at)
+    made = Terminal.objects.filter(account=operation.account_id, tid=record.tid)
+    made.filter(name=None).update(name=operation.asked["name"])
+    operation.asked, operation.subject_id = {}, made.get().pk
+    operation.outcome = {"kind": "terminal", "id": operation.subject_id}
 
 
 OPERATIONS = [
     How("ASSIGN", AssignsTerminals, _assign, _is_held, _now_held),
     How("UNASSIGN", AssignsTerminals, _take_back, _is_free, _now_free),
+    How("CREATE_TERMINAL", CreatesTerminals, _make, _is_made, _now_made, again=False),
     How("DISCONNECT", DisconnectsTerminals, _sign_out, _is_signed_out, _now_signed_out),
 ]

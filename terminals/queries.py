@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
-from merchants.models import Branch, Membership, ProviderAccount
+from merchants.models import Branch, Membership, Operation, ProviderAccount
 from merchants.queries import branch_limit
 from portal.upsert import hashes
 from terminals.models import Holding, Terminal, TerminalUser
@@ -37,6 +37,12 @@ def terminal_users_with_terminals(member: Membership) -> QuerySet[TerminalUser]:
 def holders_in(member: Membership, branch: Branch) -> QuerySet[Any, Any]:
     """The pks of those who hold a terminal in one branch."""
     return terminals_for(member).filter(branch=branch).values("terminal_user_id")
+
+
+def person_by_mobile(member: Membership, terminal: Terminal, mobile: str) -> TerminalUser | None:
+    """Who of the account's people has a number: whom the provider will take it for."""
+    own = terminal_users_for(member).filter(account=terminal.account_id, erased_at=None)
+    return own.filter(mobile=mobile).order_by("pk").first()
 
 
 def holdings_for(member: Membership) -> QuerySet[Holding]:
@@ -88,6 +94,11 @@ def terminal_refs(account: ProviderAccount) -> list[str]:
     """The provider's references of an account's terminals."""
     own = Terminal.objects.filter(account=account, ref__isnull=False).order_by("pk")
     return [ref for ref in own.values_list("ref", flat=True) if ref]
+
+
+def terminal_of(operation: Operation) -> Terminal:
+    """The terminal that an operation is about."""
+    return Terminal.objects.select_related("branch").get(pk=operation.subject_id or 0)
 
 
 def terminals_by_ref(account: ProviderAccount, refs: Sequence[str]) -> dict[str, Terminal]:

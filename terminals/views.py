@@ -17,8 +17,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from merchants.actions.operations import (
-    KeyUsed,
-    OperationPending,
     decide_operation,
     open_of,
     withdraw_operation,
@@ -36,6 +34,7 @@ from merchants.queries import (
 )
 from portal import htmx
 from portal.confirm import ask_again, is_confirmed
+from portal.conflicts import Conflict
 from portal.lists import Listing, show
 from providers.base.registry import providers, said
 from terminals import actions, queries
@@ -184,7 +183,7 @@ def assign(request: HttpRequest, terminal: Terminal) -> HttpResponse:
     form = AssignTerminal(request.POST or None, terminal=terminal, by=member, initial=initial)
     ready = form.is_valid()
     if ready and form.cleaned_data["sure"]:
-        asked = partial(actions.assign_terminal, to=form.to)
+        asked = partial(actions.assign_terminal, to=form.to, typed=form.typed)
         return _asked(request, terminal, asked, form.cleaned_data["key"])
     context = {"terminal": terminal, "form": form, "ready": ready}
     status = 422 if form.errors else 200
@@ -210,7 +209,7 @@ def _asked(
 ) -> HttpResponse:
     try:
         action(terminal=terminal, by=member_of(request), key=key[:100] or uuid4().hex, at=now())
-    except (OperationPending, KeyUsed) as problem:
+    except Conflict as problem:
         messages.error(request, str(problem))
     return redirect("terminals:detail", terminal.pk)
 

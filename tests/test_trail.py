@@ -327,7 +327,8 @@ SECOND_FACTORS = {
 READING = {
     "home", "search", "notices", "merchants:branches", "merchants:branch", "merchants:accounts",
     "merchants:account", "merchants:progress", "merchants:trail", "merchants:team",
-    "terminals:list", "person-data", "merchants:own-data", "terminals:operations",
+    "terminals:list", "terminals:holders", "person-data", "merchants:own-data",
+    "terminals:operations",
     "terminals:detail", "terminals:people", "terminals:person", "transactions:list",
     "transactions:detail", "transactions:slip", "settlements:list", "settlements:detail",
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from django.utils.timezone import now
 from django_filters import ChoiceFilter, FilterSet, NumberFilter
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -11,11 +12,22 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from merchants.actions.trail import saw
-from merchants.models import Membership
-from portal.api import BranchName, ReadOnly, TerminalUserJson
+from merchants.models import Membership, Right
+from portal.api import (
+    BranchName,
+    ReadOnly,
+    TerminalUserJson,
+    accepted,
+    asks,
+    idempotency_key,
+    one_of,
+)
 from portal.keyset import Keys
+from providers.base.money import Money, NotMoney, exponent
 from terminals.models import Terminal
+from terminals.queries import terminals_for
 from transactions import queries
+from transactions.actions import open_session
 from transactions.filters import TransactionFilter
 from transactions.models import Kind, Session, SessionStatus, Transaction
 from transactions.receipts import shown_to
@@ -71,6 +83,24 @@ class SessionJson(serializers.ModelSerializer[Session]):
         ]  # fmt: skip
 
 
+class NewSessionJson(serializers.Serializer[Any]):
+    """Ask a terminal for a payment, or to give one back: `refund_of` is the sale's id."""
+
+    terminal = serializers.IntegerField()
+    kind = serializers.ChoiceField(["PURCHASE", "REFUND"])
+    amount_minor = serializers.IntegerField(min_value=1, max_value=10**15 - 1)
+    currency = serializers.CharField(max_length=3)
+    reference = serializers.CharField(max_length=200, allow_blank=True, default="")
+    refund_of = serializers.IntegerField(required=False, allow_null=True, default=None)
+
+    def validate_currency(self, value: str) -> str:
+        try:
+            exponent(value)
+        except NotMoney as problem:
+            raise serializers.ValidationError(str(problem)) from None
+        return value
+
+
 class SessionFilter(FilterSet):
     terminal = NumberFilter(field_name="terminal_id")
     status = ChoiceFilter(choices=SessionStatus.choices)
@@ -111,3 +141,17 @@ class Sessions(ReadOnly):
     rows = queries.sessions_for
     keys = Keys("occurred_at")
     filterset_class = SessionFilter
+
+    @asks(NewSessionJson)
+    def create(self, request: Request) -> Response:
+        """Ask a terminal for a payment, or to give one back."""
+        member, given = self.asking(Right.PAYMENTS), self.given(NewSessionJson)
+        terminal = one_of(terminals_for(member), given["terminal"], "terminal")
+        sales, sale = queries.transactions_for(member), given["refund_of"]
+        made = open_session(
+            terminal=terminal, kind=given["kind"], reference=given["reference"],
+            amount=Money(given["amount_minor"], given["currency"]),
+            refund_of=None if sale is None else one_of(sales, sale, "refund_of"),
+            by=member, key=idempotency_key(request), at=now(),
+        )  # fmt: skip
+        return accepted(made)

@@ -1,14 +1,25 @@
 """Storing branches, and making those that are seen first somewhere else."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
+from merchants.actions.operations import need_offered, request_operation
 from merchants.actions.resource import Stored
-from merchants.models import Branch, BranchIdentity, ProviderAccount
+from merchants.models import (
+    Branch,
+    BranchIdentity,
+    Membership,
+    Operation,
+    ProviderAccount,
+    Right,
+)
 from portal.upsert import upsert
+from providers.base.provider import CreatesBranches
 from providers.base.reading import Item
 from providers.base.records import BranchRecord
 from providers.base.registry import providers
@@ -34,7 +45,7 @@ def store_branches(
         identity.ref: identity
         for identity in BranchIdentity.objects.filter(account=account, ref__in=latest)
     }
-    known = ensure_branches(account, [record for _, record in latest.values()])
+    known = ensure_branches(account, [record for _item, record in latest.values()])
     rows = [
         (
             account.pk, record.ref, known[record.ref].pk, record.name or UNNAMED, record.name_ar,
@@ -50,11 +61,11 @@ def store_branches(
         keep=("branch_id",),
         returning=("ref",),
     )
-    for ref, _inserted in written:
+    for ref, _new in written:
         if ref in before:
             _rename(before[ref], latest[ref][1])
     # Making the identity first leaves the upsert to fill it in, so «new» is what was not before.
-    new = sum(ref not in before for ref, _ in written)
+    new = sum(ref not in before for ref, _new in written)
     return Stored(new, len(written) - new)
 
 
@@ -101,6 +112,32 @@ def ensure_branches(account: ProviderAccount, records: Iterable[BranchRecord]) -
         )
     found.update(zip(missing, made, strict=True))
     return found
+
+
+def create_branch(
+    *,
+    account: ProviderAccount,
+    name: str,
+    name_ar: str,
+    reference: str,
+    owner: Mapping[str, str],
+    by: Membership,
+    key: str,
+    at: datetime,
+) -> Operation:
+    """Ask the provider to open a branch; `owner` has `name`, `mobile`, `email` of who runs it.
+
+    Raises NotOffered or KeyUsed.
+    """
+    by.need(Right.FLEET)
+    if not by.sees_every_branch:
+        raise PermissionDenied(_("Whoever is kept to some branches cannot open another."))
+    need_offered(account, CreatesBranches)
+    asked = {"name": name, "name_ar": name_ar, "reference": reference, "owner": dict(owner)}
+    return request_operation(
+        kind=Operation.Kind.CREATE_BRANCH, account=account, subject=None, makes="branch",
+        asked=asked, by=by, key=key, at=at, facts={"name": name},
+    )  # fmt: skip
 
 
 def branches_by_ref(account: ProviderAccount, refs: Iterable[str]) -> dict[str, Branch]:

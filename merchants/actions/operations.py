@@ -3,26 +3,30 @@
 Each app's `operations.py` lists OPERATIONS; `merchants.operations` sends them.
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, models, transaction
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from merchants.actions.trail import record
 from merchants.models import Membership, Operation, ProviderAccount
 from portal.celery import wake
+from portal.conflicts import Conflict, KeyUsed
+from providers.base.registry import providers
 
 State = Operation.State
 
 
-class OperationPending(Exception):
-    """Somebody has asked for something of the same thing that is not over; `open` is it."""
+class OperationPending(Conflict):
+    """Somebody has asked for something of the same thing that is not over; `operation` is it."""
 
     def __init__(self, open_: Operation) -> None:
-        self.open = open_
+        self.operation = open_
         who = str(open_.requested_by) if open_.requested_by else _("Somebody")
         super().__init__(
             _("%(who)s has asked for “%(what)s” a moment before, and that is not over yet.")
@@ -30,8 +34,8 @@ class OperationPending(Exception):
         )
 
 
-class KeyUsed(Exception):
-    """The key came before with something else."""
+class NotOffered(Conflict):
+    """The provider cannot do it, or the thing is no longer there."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,16 @@ class Found:
     done: bool | None
     said: str
     outcome: Any = None
+
+
+def the_one(found: Iterable[Any]) -> Found:
+    """What reading back has shown where one new thing is looked for among others."""
+    fits = list(found)
+    if len(fits) > 1:
+        return Found(None, f"{len(fits)} new ones there fit what was asked for.")
+    if not fits:
+        return Found(False, "Nothing new there fits what was asked for.")
+    return Found(True, "One new one there fits what was asked for.", fits[0])
 
 
 @dataclass(frozen=True)
@@ -60,44 +74,89 @@ class How:
     again: bool = True
 
 
+def is_offered(account: ProviderAccount, capability: type) -> bool:
+    """Whether the account's provider can do something, and may still be asked."""
+    removed = account.state == ProviderAccount.State.REMOVED
+    return not removed and issubclass(providers()[account.provider], capability)  # type: ignore[arg-type]
+
+
+def need_offered(account: ProviderAccount, capability: type) -> None:
+    """Raise NotOffered where the account's provider cannot do something."""
+    if not is_offered(account, capability):
+        raise NotOffered(_("%(provider)s cannot do that.") % {"provider": account.title})
+
+
 def request_operation(
     *,
     kind: str,
     account: ProviderAccount,
-    subject: models.Model,
+    subject: models.Model | None,
+    makes: str = "",
     asked: Mapping[str, Any],
     by: Membership,
     key: str,
     at: datetime,
     facts: Mapping[str, Any] | None = None,
+    replaces: Operation | None = None,
+    bound_to: Mapping[str, Any] | None = None,
 ) -> Operation:
     """Write the wish down, and have it sent. The same key again is the same operation.
 
     The database allows one open operation for a thing, so of two people who press the button
-    together exactly one succeeds. Raises OperationPending or KeyUsed.
+    together exactly one succeeds. `makes` names the kind of what is not there yet; `replaces` is
+    withdrawn in the same step, where it was not sent. A key is bound to what was `asked`, or to
+    `bound_to`. Raises OperationPending or KeyUsed.
     """
-    name = subject._meta.model_name or ""
+    name = (subject._meta.model_name if subject is not None else makes) or ""
+    subject_id = subject.pk if subject is not None else None
+    digest = _digest(kind, name, subject_id, account.pk, asked if bound_to is None else bound_to)
     try:
         with transaction.atomic():
+            if replaces is not None and not _is_asked_again(by, key):
+                withdraw_operation(operation=replaces, by=by, at=at)
             made = Operation.objects.create(
                 merchant_id=by.merchant_id, account=account, kind=kind, subject_kind=name,
-                subject_id=subject.pk, asked=dict(asked), key=key, requested_by=by.user,
-                requested_at=at, next_at=at,
+                subject_id=subject_id, asked=dict(asked), key=key, digest=digest,
+                requested_by=by.user, requested_at=at, next_at=at,
             )  # fmt: skip
             told = {"operation": made.pk, "kind": kind, **(facts or {})}
-            record("operation.requested", subject=subject, merchant=by.merchant_id, facts=told)
+            about = _about(made)
+            record("operation.requested", about=about, merchant=by.merchant_id, facts=told)
             wake("merchants.send_operations", account.pk)
     except IntegrityError:
         same = Operation.objects.filter(merchant=by.merchant_id, key=key).first()
         if same is not None:
-            if (same.kind, same.subject_kind, same.subject_id) != (kind, name, subject.pk):
+            if same.digest is None or bytes(same.digest) != digest:
                 raise KeyUsed(_("This key came before with something else.")) from None
             return same
-        there = open_of(subject)
+        there = open_of(subject) if subject is not None else None
         if there is None:
             raise  # It has ended in between, and whoever asks again finds room.
         raise OperationPending(there) from None
     return made
+
+
+def _is_asked_again(by: Membership, key: str) -> bool:
+    return Operation.objects.filter(merchant=by.merchant_id, key=key).exists()
+
+
+def _digest(*asked: Any) -> bytes:
+    """Tells two wishes apart without keeping who they name: nobody can try names against it."""
+    body = json.dumps(asked, sort_keys=True, default=str)
+    return salted_hmac("operation", body, algorithm="sha256").digest()
+
+
+def forget_keys(at: datetime) -> int:
+    """Let go of the keys that have lasted as long as they are kept; how many."""
+    old = Operation.objects.filter(key__isnull=False, requested_at__lt=at - Operation.KEY_LASTS)
+    return old.update(key=None, digest=None)
+
+
+def _about(operation: Operation) -> tuple[str, int]:
+    """What an entry of the trail is about: the thing, or the account where it is to be made."""
+    if operation.subject_id is None:
+        return "provideraccount", operation.account_id
+    return operation.subject_kind, operation.subject_id
 
 
 def open_of(subject: models.Model) -> Operation | None:
@@ -114,7 +173,7 @@ def withdraw_operation(*, operation: Operation, by: Membership, at: datetime) ->
     own = Operation.objects.filter(pk=operation.pk, state=State.REQUESTED)
     if not own.update(state=State.WITHDRAWN, finished_at=at, next_at=None, asked={}):
         return False
-    _note("operation.withdrawn", operation)
+    note_operation("operation.withdrawn", operation)
     return True
 
 
@@ -131,14 +190,15 @@ def decide_operation(
     said = _("Decided by %(who)s: %(reason)s") % {"who": by.user, "reason": reason}
     if not own.update(state=state, finished_at=at, message=said[:500], asked={}):
         return False
-    _note("operation.decided", operation, reason=reason, done=done)
+    note_operation("operation.decided", operation, reason=reason, done=done)
     return True
 
 
-def _note(action: str, operation: Operation, reason: str = "", **facts: Any) -> None:
+def note_operation(action: str, operation: Operation, reason: str = "", **facts: Any) -> None:
+    """Add what became of an operation to the trail."""
     record(
         action,
-        about=(operation.subject_kind, operation.subject_id),
+        about=_about(operation),
         merchant=operation.merchant_id,
         reason=reason,
         facts={"operation": operation.pk, "kind": operation.kind, **facts},
@@ -154,6 +214,6 @@ def end_operation(
         settle()
     Operation.objects.filter(pk=operation.pk).update(
         state=state, finished_at=at, next_at=None, message=message[:500], asked=operation.asked,
-        evidence=operation.evidence,
+        evidence=operation.evidence, subject_id=operation.subject_id, outcome=operation.outcome,
     )  # fmt: skip
-    _note(f"operation.{state.lower()}", operation)
+    note_operation(f"operation.{state.lower()}", operation)

@@ -1,5 +1,6 @@
 """What people have asked providers to change: the ledger of it."""
 
+from datetime import timedelta
 from typing import ClassVar
 
 from django.db import models
@@ -23,6 +24,10 @@ class Operation(OfMerchant):
         ASSIGN = "ASSIGN", _("Assign")
         UNASSIGN = "UNASSIGN", _("Take back")
         DISCONNECT = "DISCONNECT", _("Sign out the device")
+        CREATE_BRANCH = "CREATE_BRANCH", _("Open a branch")
+        CREATE_TERMINAL = "CREATE_TERMINAL", _("Make a terminal")
+        OPEN_SESSION = "OPEN_SESSION", _("Ask for a payment")
+        RECONCILE = "RECONCILE", _("Reconcile")
 
     class State(models.TextChoices):
         REQUESTED = "REQUESTED", _("Waits to be sent")
@@ -32,17 +37,21 @@ class Operation(OfMerchant):
         UNKNOWN = "UNKNOWN", _("Not known yet")
         WITHDRAWN = "WITHDRAWN", _("Withdrawn")
 
+    KEY_LASTS: ClassVar = timedelta(hours=72)
     OPEN: ClassVar = (State.REQUESTED, State.SENT, State.UNKNOWN)
 
     merchant = models.ForeignKey(Merchant, models.PROTECT, db_constraint=False)
     account = models.ForeignKey(ProviderAccount, models.PROTECT, db_constraint=False)
-    kind = models.CharField(max_length=10, choices=Kind)
+    kind = models.CharField(max_length=16, choices=Kind)
     state = models.CharField(max_length=9, choices=State, default=State.REQUESTED)
     subject_kind = models.CharField(max_length=20)
-    subject_id = models.BigIntegerField()
+    # None: what is to be made is not there yet.
+    subject_id = models.BigIntegerField(null=True)
     asked = models.JSONField(default=dict)
-    # The form's or the caller's own, so that the same wish sent twice is one operation.
-    key = models.CharField(max_length=100)
+    # The form's or the caller's own, so that the same wish sent twice is one operation; it is let
+    # go of after `KEY_LASTS`. The digest tells another wish with the same key.
+    key = models.CharField(max_length=100, null=True)
+    digest = models.BinaryField(max_length=32, null=True)
     requested_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     requested_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
@@ -53,6 +62,8 @@ class Operation(OfMerchant):
     tries = models.PositiveSmallIntegerField(default=0)
     looks = models.PositiveSmallIntegerField(default=0)
     message = models.CharField(max_length=500, blank=True)
+    # What was made: `{"kind", "id"}`.
+    outcome = models.JSONField(default=dict)
     # What reading back has shown: `[{"at", "found"}]`.
     evidence = models.JSONField(default=list)
 
@@ -69,6 +80,11 @@ class Operation(OfMerchant):
                 name="only_an_open_operation_has_no_end",
             ),
             models.CheckConstraint(
+                condition=Q(subject_id__isnull=False)
+                | Q(kind__in=("CREATE_BRANCH", "CREATE_TERMINAL")),
+                name="only_what_is_to_be_made_is_not_there",
+            ),
+            models.CheckConstraint(
                 condition=Q(state="REQUESTED") | Q(state="WITHDRAWN") | Q(sent_at__isnull=False),
                 name="what_was_sent_has_a_time",
             ),
@@ -82,6 +98,9 @@ class Operation(OfMerchant):
             models.Index(
                 fields=["merchant", "subject_kind", "subject_id", "id"],
                 name="operation_by_subject",
+            ),
+            models.Index(
+                fields=["requested_at"], condition=Q(key__isnull=False), name="operation_with_key"
             ),
         ]
 

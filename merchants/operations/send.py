@@ -20,8 +20,8 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from merchants.actions.accounts import opened
-from merchants.actions.operations import How, end_operation
-from merchants.actions.trail import Scene, acting, record
+from merchants.actions.operations import How, end_operation, note_operation
+from merchants.actions.trail import Scene, acting
 from merchants.models import Door, Operation, ProviderAccount
 from merchants.queries import of_account
 from merchants.sync.health import note_failure
@@ -52,7 +52,7 @@ def hows() -> dict[str, How]:
     """How each kind is done, as every installed app says it, found by the name of its module."""
     found: dict[str, How] = {}
     for app in apps.get_app_configs():
-        if app.name != "merchants" and find_spec(f"{app.name}.operations") is not None:
+        if find_spec(f"{app.name}.operations") is not None:
             found |= {
                 each.kind: each for each in import_module(f"{app.name}.operations").OPERATIONS
             }
@@ -165,12 +165,7 @@ class _Turn:
         self.own.filter(pk=operation.pk).update(
             state=State.UNKNOWN, looks=0, next_at=self.clock() + LOOKS[0], message=message[:500]
         )
-        record(
-            "operation.unknown",
-            about=(operation.subject_kind, operation.subject_id),
-            merchant=operation.merchant_id,
-            facts={"operation": operation.pk, "kind": operation.kind},
-        )
+        note_operation("operation.unknown", operation)
 
     def _look(self, connector: Any, operation: Operation, how: How) -> bool:
         """Read back what is true there, and decide by it."""

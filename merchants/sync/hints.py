@@ -4,7 +4,6 @@ import contextlib
 from datetime import datetime
 from typing import Any
 
-import xxhash
 from django.utils import timezone
 
 from merchants.actions.accounts import opened
@@ -14,7 +13,7 @@ from merchants.sync.health import note_failure
 from merchants.sync.locks import lock_key, taken
 from merchants.sync.resources import resources
 from providers.base.errors import NotAuthorised, ProviderFailure, Refused, Throttled, Unreachable
-from providers.base.reading import Item
+from providers.base.reading import found_item
 
 # A flood of hints is followed in parts.
 MOST_HINTS = 500
@@ -73,9 +72,7 @@ def _follow(account: ProviderAccount, connector: Any, hint: Hint) -> None:
             raise
         except ProviderFailure:
             break
-        # A found item is shaped otherwise than a listed one, so the next list rewrites it.
-        digest = xxhash.xxh3_128_digest(f"found:{record!r}".encode("utf-8", "replace"))
-        resource.store(account, [(Item(hint.ref, None, digest, b""), record)], timezone.now())
+        resource.store(account, [(found_item(hint.ref, record), record)], timezone.now())
         break
     # One that came again meanwhile has a row of its own time, and is followed again.
     Hint.objects.filter(pk=hint.pk, received_at=hint.received_at).delete()

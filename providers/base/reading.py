@@ -42,6 +42,15 @@ class Item(msgspec.Struct, frozen=True):
     raw: msgspec.Raw | bytes
 
 
+def found_item(ref: str, record: object) -> Item:
+    """An item of something that was asked for alone.
+
+    It is shaped otherwise than a listed one, so its digest is its own: the next list rewrites it.
+    """
+    digest = xxhash.xxh3_128_digest(f"found:{record!r}".encode("utf-8", "replace"))
+    return Item(ref, None, digest, b"")
+
+
 @dataclass(frozen=True)
 class Rejected:
     """An item that was set aside: why, where in it, and its shape with every value masked."""

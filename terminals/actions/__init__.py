@@ -4,7 +4,9 @@ from terminals.actions.holding import Held, let_holdings_go, note_holdings
 from terminals.actions.moving import (
     Holder,
     assign_terminal,
+    create_terminal,
     disconnect_terminal,
+    need_reachable,
     unassign_terminal,
 )
 from terminals.actions.people import TooMany, erase_person, reveal_person
@@ -23,12 +25,14 @@ __all__ = [
     "Holder",
     "TooMany",
     "assign_terminal",
+    "create_terminal",
     "disconnect_terminal",
     "ensure_devices",
     "ensure_terminal_users",
     "ensure_terminals",
     "erase_person",
     "let_holdings_go",
+    "need_reachable",
     "note_devices",
     "note_holdings",
     "note_seen",

@@ -1,12 +1,16 @@
 """Asking the provider to hand a terminal to somebody, to take it back, or to sign it out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from merchants.actions.operations import request_operation
+from django.utils.translation import gettext as _
+
+from merchants.actions.operations import NotOffered, need_offered, request_operation
 from merchants.actions.trail import Personal
-from merchants.models import Membership, Operation, Right
+from merchants.models import Branch, Membership, Operation, ProviderAccount, Right
+from providers.base.provider import AssignsTerminals, CreatesTerminals, DisconnectsTerminals
 from terminals.models import Terminal, TerminalUser
 
 
@@ -21,10 +25,21 @@ class Holder:
 
 
 def assign_terminal(
-    *, terminal: Terminal, to: Holder, by: Membership, key: str, at: datetime
+    *,
+    terminal: Terminal,
+    to: Holder,
+    by: Membership,
+    key: str,
+    at: datetime,
+    replaces: Operation | None = None,
+    typed: Mapping[str, str] | None = None,
 ) -> Operation:
-    """Ask the provider to hand the terminal to somebody. Raises OperationPending or KeyUsed."""
-    by.need(Right.FLEET)
+    """Ask the provider to hand the terminal to somebody.
+
+    Raises OperationPending, KeyUsed or NotOffered. `replaces` is withdrawn, where it still waits.
+    `typed` is what the key is bound to: whom it means may be known better by the second time.
+    """
+    _need(by, terminal, AssignsTerminals)
     asked: dict[str, Any] = {"name": to.name, "mobile": to.mobile, "email": to.email}
     facts: dict[str, Any] = {}
     if to.known is not None:
@@ -32,23 +47,84 @@ def assign_terminal(
         facts["to"] = Personal(to.name, "terminaluser", to.known.pk)
     return request_operation(
         kind=Operation.Kind.ASSIGN, account=terminal.account, subject=terminal, asked=asked,
-        by=by, key=key, at=at, facts=facts,
+        by=by, key=key, at=at, facts=facts, replaces=_of(terminal, replaces), bound_to=typed,
     )  # fmt: skip
 
 
-def unassign_terminal(*, terminal: Terminal, by: Membership, key: str, at: datetime) -> Operation:
+def unassign_terminal(
+    *,
+    terminal: Terminal,
+    by: Membership,
+    key: str,
+    at: datetime,
+    replaces: Operation | None = None,
+) -> Operation:
     """Ask the provider to take the terminal from whoever holds it. Raises as assigning does."""
-    by.need(Right.FLEET)
+    _need(by, terminal, AssignsTerminals)
     return request_operation(
         kind=Operation.Kind.UNASSIGN, account=terminal.account, subject=terminal,
-        asked={}, by=by, key=key, at=at,
+        asked={}, by=by, key=key, at=at, replaces=_of(terminal, replaces),
     )  # fmt: skip
 
 
-def disconnect_terminal(*, terminal: Terminal, by: Membership, key: str, at: datetime) -> Operation:
+def disconnect_terminal(
+    *,
+    terminal: Terminal,
+    by: Membership,
+    key: str,
+    at: datetime,
+    replaces: Operation | None = None,
+) -> Operation:
     """Ask the provider to sign the terminal's device out. Raises as assigning does."""
-    by.need(Right.FLEET)
+    _need(by, terminal, DisconnectsTerminals)
     return request_operation(
         kind=Operation.Kind.DISCONNECT, account=terminal.account, subject=terminal,
-        asked={}, by=by, key=key, at=at,
+        asked={}, by=by, key=key, at=at, replaces=_of(terminal, replaces),
     )  # fmt: skip
+
+
+def create_terminal(
+    *,
+    account: ProviderAccount,
+    branch: Branch,
+    name: str,
+    code: str,
+    by: Membership,
+    key: str,
+    at: datetime,
+) -> Operation:
+    """Ask the provider to make a terminal for a branch; `code` is what the acquirer gave for it.
+
+    Raises NotOffered where the provider does not know the branch, or KeyUsed.
+    """
+    by.need(Right.FLEET)
+    need_offered(account, CreatesTerminals)
+    known = branch.identities.filter(account=account).order_by("pk").first()
+    if known is None:
+        raise NotOffered(
+            _("%(account)s does not know the branch %(branch)s.")
+            % {"account": account.name, "branch": branch.name}
+        )
+    asked = {"branch_ref": known.ref, "name": name, "code": code}
+    return request_operation(
+        kind=Operation.Kind.CREATE_TERMINAL, account=account, subject=None, makes="terminal",
+        asked=asked, by=by, key=key, at=at, facts={"name": name, "branch": branch.name},
+    )  # fmt: skip
+
+
+def _need(by: Membership, terminal: Terminal, capability: type) -> None:
+    by.need(Right.FLEET)
+    need_reachable(terminal, capability)
+
+
+def need_reachable(terminal: Terminal, capability: type) -> None:
+    """Raise NotOffered where the provider cannot do something with the terminal."""
+    need_offered(terminal.account, capability)
+    if terminal.ref is None:
+        raise NotOffered(_("The provider no longer lists this terminal, or has not done so yet."))
+
+
+def _of(terminal: Terminal, replaces: Operation | None) -> Operation | None:
+    """What is to be replaced, if it is of this terminal."""
+    own = replaces is not None and replaces.subject_id == terminal.pk
+    return replaces if own and replaces and replaces.subject_kind == "terminal" else None

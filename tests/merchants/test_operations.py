@@ -12,7 +12,6 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test import Client
 
 from merchants.actions.operations import (
-    KeyUsed,
     OperationPending,
     decide_operation,
     withdraw_operation,
@@ -22,6 +21,7 @@ from merchants.actions.trail import scene
 from merchants.models import AuditEntry, Membership, Merchant, Operation, ProviderAccount
 from merchants.operations import accounts_with_work, send_operations
 from merchants.sync import run_sync
+from portal.conflicts import KeyUsed
 from providers.base.http import Limits
 from terminals.actions import Holder, assign_terminal, disconnect_terminal, unassign_terminal
 from terminals.models import Terminal, TerminalUser
@@ -375,7 +375,7 @@ def test_of_two_admins_at_once_exactly_one_succeeds(play: Any, locked: bool) -> 
                     unassign_terminal(terminal=terminal, by=member, key=key, at=NOON)
                     told.append("done")
                 except OperationPending as problem:
-                    told.append(str(problem.open.requested_by))
+                    told.append(str(problem.operation.requested_by))
                 finally:
                     connection.close()
 

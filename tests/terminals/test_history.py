@@ -117,10 +117,20 @@ class TestAHistory:
         check()
 
     def test_is_asked_by_one_query_of_an_index(self, account: ProviderAccount) -> None:
-        terminal, people = make(account, 1)
-        for number in range(400):
-            held = Held(terminal.pk, people[number % 4].pk)
-            note_holdings(account, [held], minutes(number))
+        fleet = [make(account, number) for number in range(20)]
+        Holding.objects.bulk_create(
+            Holding(
+                merchant=account.merchant,
+                account=account,
+                terminal=each,
+                terminal_user=people[number % 4],
+                since_at=minutes(number),
+                learned_at=minutes(number),
+            )
+            for each, people in fleet
+            for number in range(500)
+        )
+        terminal, people = fleet[3]
         with connection.cursor() as cursor:
             cursor.execute("analyze terminals_holding")
         with CaptureQueriesContext(
