@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
@@ -22,6 +23,7 @@ from merchants.models import (
     Branch,
     BranchIdentity,
     CustomRole,
+    Drift,
     Gap,
     Invitation,
     Membership,
@@ -185,6 +187,32 @@ def operations_of(subject: models.Model) -> QuerySet[Operation]:
         subject_kind=subject._meta.model_name, subject_id=subject.pk
     ).select_related("requested_by")
     return own.order_by("-pk")
+
+
+def known_gone(account: ProviderAccount, kind: str) -> QuerySet[Any, Any]:
+    """The pks of what is known to be gone at the provider, where nobody has decided yet."""
+    own = Drift.objects.filter(account=account, subject_kind=kind, ended_at=None)
+    return own.filter(field=Drift.Field.GONE).values("subject_id")
+
+
+def unlisted_branches(account: ProviderAccount, listed: set[str]) -> list[str]:
+    """The refs of those of an account's branches that a whole list left out, and had before."""
+    own = BranchIdentity.objects.filter(account=account, content_hash__isnull=False)
+    own = own.exclude(branch__in=known_gone(account, "branch"))
+    return sorted(set(own.values_list("ref", flat=True)) - listed)
+
+
+def drifts_for(member: Membership) -> QuerySet[Drift]:
+    """Where providers say otherwise than was agreed; for who sees every branch."""
+    own = Drift.objects.filter(merchant=member.merchant_id, ended_at=None)
+    own = own.select_related("account", "operation", "decided_by")
+    return own if member.sees_every_branch else own.none()
+
+
+def drifts_of(subject: models.Model) -> QuerySet[Drift]:
+    """The same of one thing, the latest first."""
+    own = Drift.objects.filter(subject_kind=subject._meta.model_name, subject_id=subject.pk)
+    return own.select_related("account", "operation", "decided_by").order_by("-pk")
 
 
 def branch_names(request: HttpRequest) -> dict[str, str]:

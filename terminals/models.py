@@ -70,6 +70,8 @@ class Terminal(OfMerchant):
     terminal_user = models.ForeignKey(
         TerminalUser, models.PROTECT, null=True, related_name="terminals"
     )
+    # When both sides last agreed on who holds it; what was read before says nothing new of that.
+    agreed_at = models.DateTimeField(null=True)
     connected = models.BooleanField(null=True)
     # When it last took a payment, as far as we know.
     last_seen_at = models.DateTimeField(null=True)

@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Any
 
+from merchants.actions.drift import end_drift
 from merchants.actions.operations import Found, How, the_one
-from merchants.models import Operation
+from merchants.models import Drift, Operation
 from providers.base.provider import (
     AssignsTerminals,
     CreatesTerminals,
@@ -73,7 +74,8 @@ def _holds(
     operation: Operation, holder: int | None, at: datetime, said: datetime | None = None
 ) -> None:
     pk = terminal_of(operation).pk
-    Terminal.objects.filter(pk=pk).update(terminal_user=holder)
+    Terminal.objects.filter(pk=pk).update(terminal_user=holder, agreed_at=at)
+    end_drift(operation.account, "terminal", pk, [Drift.Field.HOLDER], at)
     note_holdings(operation.account, [Held(pk, holder, said)], at, operation)
 
 

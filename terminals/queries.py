@@ -8,7 +8,7 @@ from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from merchants.models import Branch, Membership, Operation, ProviderAccount
-from merchants.queries import branch_limit
+from merchants.queries import branch_limit, known_gone
 from portal.upsert import hashes
 from terminals.models import Holding, Terminal, TerminalUser
 
@@ -94,6 +94,13 @@ def terminal_refs(account: ProviderAccount) -> list[str]:
     """The provider's references of an account's terminals."""
     own = Terminal.objects.filter(account=account, ref__isnull=False).order_by("pk")
     return [ref for ref in own.values_list("ref", flat=True) if ref]
+
+
+def unlisted_terminals(account: ProviderAccount, listed: set[str]) -> list[str]:
+    """The refs of those of an account's terminals that a whole list left out, and had before."""
+    own = Terminal.objects.filter(account=account, ref__isnull=False, content_hash__isnull=False)
+    own = own.exclude(pk__in=known_gone(account, "terminal"))
+    return sorted({ref for ref in own.values_list("ref", flat=True) if ref} - listed)
 
 
 def terminal_of(operation: Operation) -> Terminal:

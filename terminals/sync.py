@@ -16,5 +16,7 @@ RESOURCES = [
         windowed=False,
         finds=FindsTerminals,
         find=lambda connector, ref: connector.find_terminal(ref),
+        unlisted=queries.unlisted_terminals,
+        gone=actions.note_gone_terminals,
     )
 ]

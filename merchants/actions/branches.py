@@ -8,16 +8,19 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from merchants.actions.drift import Said, note_drift, note_gone
 from merchants.actions.operations import need_offered, request_operation
 from merchants.actions.resource import Stored
 from merchants.models import (
     Branch,
     BranchIdentity,
+    Drift,
     Membership,
     Operation,
     ProviderAccount,
     Right,
 )
+from merchants.queries import known_gone
 from portal.upsert import upsert
 from providers.base.provider import CreatesBranches
 from providers.base.reading import Item
@@ -25,6 +28,9 @@ from providers.base.records import BranchRecord
 from providers.base.registry import providers
 
 UNNAMED = "Unnamed branch"
+# What is agreed on, and how drift calls it.
+AGREED = ("name", "name_ar", "reference")
+DRIFTS = (Drift.Field.NAME, Drift.Field.NAME_AR, Drift.Field.REFERENCE)
 COLUMNS = (
     "account_id", "ref", "branch_id", "name", "name_ar", "reference", "status", "content_hash",
     "version_at",
@@ -35,10 +41,9 @@ COLUMNS = (
 def store_branches(
     account: ProviderAccount, records: Sequence[tuple[Item, BranchRecord]], at: datetime
 ) -> Stored:
-    """Store what a provider says of branches.
+    """Store what a provider says of branches. A new one becomes a branch of the merchant.
 
-    A new one becomes a branch of the merchant. A provider's new name is taken over where the
-    branch still had the provider's old one, and not where a person has renamed it here.
+    Names and references that differ from what was agreed stay as they were, as drift.
     """
     latest = {record.ref: (item, record) for item, record in records}
     before = {
@@ -46,13 +51,26 @@ def store_branches(
         for identity in BranchIdentity.objects.filter(account=account, ref__in=latest)
     }
     known = ensure_branches(account, [record for _item, record in latest.values()])
-    rows = [
-        (
-            account.pk, record.ref, known[record.ref].pk, record.name or UNNAMED, record.name_ar,
-            record.reference, record.status, item.digest, record.version_at,
-        )
-        for item, record in latest.values()
-    ]  # fmt: skip
+    rows, said = [], []
+    for item, record in latest.values():
+        own = before.get(record.ref)
+        listed = own is not None and own.content_hash is not None
+        theirs = (record.name or UNNAMED, record.name_ar, record.reference)
+        agreed = (own.name, own.name_ar, own.reference) if own and listed else theirs
+        branch = known[record.ref]
+        said += [
+            Said("branch", branch.pk, field, ours, new)
+            for field, ours, new in zip(DRIFTS, agreed, theirs, strict=True)
+        ]
+        said.append(Said("branch", branch.pk, Drift.Field.GONE, True, True))
+        rows.append(
+            (
+                account.pk, record.ref, branch.pk, *agreed, record.status, item.digest,
+                record.version_at,
+            )
+        )  # fmt: skip
+        if own is not None and not listed:
+            _fill(own, record)
     written = upsert(
         "merchants_branchidentity",
         COLUMNS,
@@ -61,18 +79,41 @@ def store_branches(
         keep=("branch_id",),
         returning=("ref",),
     )
-    for ref, _new in written:
-        if ref in before:
-            _rename(before[ref], latest[ref][1])
+    note_drift(account, said, at)
     # Making the identity first leaves the upsert to fill it in, so «new» is what was not before.
-    new = sum(ref not in before for ref, _new in written)
-    return Stored(new, len(written) - new)
+    new_ones = sum(ref not in before for ref, _new in written)
+    return Stored(new_ones, len(written) - new_ones)
 
 
-def _rename(before: BranchIdentity, record: BranchRecord) -> None:
+def _fill(before: BranchIdentity, record: BranchRecord) -> None:
+    """What a branch that was met in a transaction first is called, where nobody has renamed it."""
     own = Branch.objects.filter(pk=before.branch_id)
     own.filter(name=before.name).update(name=record.name or UNNAMED)
     own.filter(name_ar=before.name_ar or "").update(name_ar=record.name_ar or "")
+
+
+def note_gone_branches(
+    account: ProviderAccount, refs: Sequence[str], listed: set[str], at: datetime
+) -> None:
+    """Keep that the provider no longer knows some branches, and that it knows others again."""
+    own = BranchIdentity.objects.filter(account=account).order_by("pk")
+    back = own.filter(branch__in=known_gone(account, "branch"), ref__in=listed)
+    note_gone(account, "branch", own.filter(ref__in=refs).values_list("branch", flat=True),
+              back.values_list("branch", flat=True), at)  # fmt: skip
+
+
+def take_branch_drift(*, drift: Drift) -> None:
+    """Have what the provider says of a branch, here too."""
+    identity = BranchIdentity.objects.filter(account=drift.account_id, branch=drift.subject_id)
+    if drift.field == Drift.Field.GONE:
+        # The branch stays, with what was sold there; the provider's word for it is not read again.
+        identity.update(content_hash=None)
+        return
+    column = AGREED[DRIFTS.index(Drift.Field(drift.field))]
+    identity.update(**{column: drift.theirs})
+    if column != "reference":
+        text = {column: drift.theirs or ""}
+        Branch.objects.filter(pk=drift.subject_id).update(**text)
 
 
 def ensure_branches(account: ProviderAccount, records: Iterable[BranchRecord]) -> dict[str, Branch]:

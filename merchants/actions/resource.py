@@ -42,3 +42,8 @@ class Resource:
     # Reading a single one by its ref, and the protocol for it.
     finds: type | None = None
     find: Callable[[Any, str], Any] | None = None
+    # Given the refs that a whole list had: those that we know besides; and what it means that the
+    # provider does not know some of these when it is asked for them one by one, and does list some
+    # that were gone.
+    unlisted: Callable[[ProviderAccount, set[str]], Sequence[str]] | None = None
+    gone: Callable[[ProviderAccount, Sequence[str], set[str], datetime], None] | None = None

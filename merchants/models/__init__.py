@@ -1,5 +1,6 @@
 """Who works where, the accounts at providers, and the record of every sync."""
 
+from merchants.models.drift import Drift
 from merchants.models.operations import Operation
 from merchants.models.people import (
     ApiToken,
@@ -53,6 +54,7 @@ __all__ = [
     "BranchIdentity",
     "CustomRole",
     "Door",
+    "Drift",
     "Gap",
     "Hint",
     "Invitation",

@@ -1,6 +1,7 @@
 """Provider accounts, and the record of every sync."""
 
 from collections import defaultdict
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -60,6 +61,9 @@ class ProviderAccount(OfMerchant):
 
     def __str__(self) -> str:
         return self.name
+
+    # When what is being stored was begun to be read; None: now.
+    read_since: datetime | None = None
 
     @cached_property
     def known(self) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from merchants import queries
 from merchants.actions import branches as branch_actions
 from merchants.actions.resource import Resource
 from merchants.models import ProviderAccount
@@ -35,5 +36,7 @@ RESOURCES = [
         windowed=False,
         finds=FindsBranches,
         find=lambda connector, ref: connector.find_branch(ref),
+        unlisted=queries.unlisted_branches,
+        gone=branch_actions.note_gone_branches,
     )
 ]

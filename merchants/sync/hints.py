@@ -62,6 +62,7 @@ def _follow(account: ProviderAccount, connector: Any, hint: Hint) -> None:
             continue
         if not isinstance(connector, resource.finds):
             continue
+        account.read_since = timezone.now()
         try:
             record = resource.find(connector, hint.ref)
         except Refused as problem:

@@ -35,6 +35,7 @@ from merchants.sync.health import note_failure, note_success
 from merchants.sync.hints import follow_hints
 from merchants.sync.locks import HEARTBEAT_SECONDS, close_abandoned, locked
 from merchants.sync.resources import resources
+from merchants.sync.unlisted import look_for_unlisted
 from providers.base.errors import (
     NotAuthorised,
     ProviderFailure,
@@ -237,6 +238,9 @@ class _Run:
     def _read(self, connector: Any, resource: Resource, step: SyncStep) -> None:
         bookmark = Bookmark.objects.filter(account=self.account, resource=resource.name).first()
         step.state, step.started_at = SyncStep.State.RUNNING, timezone.now()
+        self.account.read_since = step.started_at
+        self.listed: set[str] = set()
+        self.unclear = False
         step.since = self._since(resource, bookmark)
         step.save()
         self.progress(step)
@@ -272,12 +276,18 @@ class _Run:
             self._commit(resource, step, after, last=None if failure else last)
             if failure is not None:
                 raise failure
+        if last is not None and last.whole and not self.unclear:
+            look_for_unlisted(self.account, connector, resource, self.listed)
 
     def _begin(
         self, connector: Any, resource: Resource, reader: ThreadPoolExecutor, items: list[Item]
     ) -> "_Pending":
         """Look up which of some items are new or changed, and begin to read those."""
         refs = [item.ref for item in items if item.ref is not None]
+        if resource.unlisted is not None:
+            self.listed.update(refs)
+            # One that cannot be told from the others could be any of them.
+            self.unclear = self.unclear or len(refs) < len(items)
         known = resource.known(self.account, refs) if refs else {}
         fresh = [item for item in items if item.ref is None or known.get(item.ref) != item.digest]
         return _Pending(len(items), refs, reader.submit(resource.read, connector, fresh))

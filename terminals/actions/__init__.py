@@ -1,5 +1,11 @@
 """What is done with terminals and the people who hold them."""
 
+from terminals.actions.drifting import (
+    can_push,
+    note_gone_terminals,
+    push_ours,
+    take_theirs,
+)
 from terminals.actions.holding import Held, let_holdings_go, note_holdings
 from terminals.actions.moving import (
     Holder,
@@ -25,6 +31,7 @@ __all__ = [
     "Holder",
     "TooMany",
     "assign_terminal",
+    "can_push",
     "create_terminal",
     "disconnect_terminal",
     "ensure_devices",
@@ -34,10 +41,13 @@ __all__ = [
     "let_holdings_go",
     "need_reachable",
     "note_devices",
+    "note_gone_terminals",
     "note_holdings",
     "note_seen",
+    "push_ours",
     "reveal_person",
     "store_terminal_users",
     "store_terminals",
+    "take_theirs",
     "unassign_terminal",
 ]

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from merchants.actions.drift import forget_drift
 from merchants.actions.trail import forget, record
 from merchants.models import AuditEntry, Membership, Right
 from terminals.models import TerminalUser
@@ -38,4 +39,5 @@ def erase_person(*, person: TerminalUser, by: Membership | None, at: datetime) -
         by.need(Right.FLEET)
     own = TerminalUser.objects.filter(pk=person.pk, erased_at=None)
     if own.update(name="", mobile=None, email=None, content_hash=None, erased_at=at):
+        forget_drift("terminaluser", person.pk)
         forget("terminaluser", person.pk, at, merchant=person.merchant_id)

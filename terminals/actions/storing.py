@@ -8,8 +8,10 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from merchants.actions.branches import ensure_branches
+from merchants.actions.drift import Said, note_drift
 from merchants.actions.resource import Stored
-from merchants.models import ProviderAccount
+from merchants.models import Drift, ProviderAccount
+from merchants.queries import open_operations
 from portal.upsert import pks, upsert
 from providers.base.reading import Item
 from providers.base.records import DeviceRecord, TerminalRecord, TerminalUserRecord
@@ -27,32 +29,53 @@ COLUMNS = (
 def store_terminals(
     account: ProviderAccount, records: Sequence[tuple[Item, TerminalRecord]], at: datetime
 ) -> Stored:
-    """Store terminals as the provider lists them. What a record does not say stays as it was."""
+    """Store terminals as the provider lists them. What a record does not say stays as it was.
+
+    Another holder or branch than was agreed on is drift, and what is ours stays. The ledger of who
+    held what notes what is true there all the same.
+    """
     latest = {record.tid: (item, record) for item, record in _winners(account, records)}
     branches = ensure_branches(account, [r.branch for _, r in latest.values() if r.branch])
     people = store_terminal_users(account, [r.user for _, r in latest.values() if r.user], at)
     _free_refs(account, {r.ref: tid for tid, (_, r) in latest.items() if r.ref})
-    before = {t.tid: t for t in Terminal.objects.filter(account=account, tid__in=latest)}
-    rows = []
+    own = Terminal.objects.filter(account=account, tid__in=latest).order_by("pk")
+    # Kept from changing until these are written: somebody may just be confirmed as its holder.
+    before = {each.tid: each for each in own.select_for_update()}
+    moving = open_operations("terminal", [each.pk for each in before.values()])
+    rows, said = [], []
     for tid, (item, record) in latest.items():
-        own = before.get(tid) or Terminal()
+        there = before.get(tid) or Terminal()
+        branch = branches[record.branch.ref].pk if record.branch else there.branch_id
         holder = people[record.user.ref] if record.user else None
+        holder = holder if record.user_said else there.terminal_user_id
+        listed = there.content_hash is not None
+        agreed = (there.terminal_user_id, there.branch_id) if listed else (holder, branch)
+        digest = item.digest
+        if listed and (there.pk in moving or _is_older(account, there, at)):
+            # What it says of the holder is not news: it is looked at again once that is over.
+            digest = digest if holder == agreed[0] else bytes(there.content_hash or b"")
+        elif listed:
+            said.append(Said("terminal", there.pk, Drift.Field.HOLDER, agreed[0], holder))
+        if listed:
+            said.append(Said("terminal", there.pk, Drift.Field.BRANCH, agreed[1], branch))
+            said.append(Said("terminal", there.pk, Drift.Field.GONE, True, True))
         rows.append(
             (
                 account.pk,
                 tid,
                 account.merchant_id,
-                branches[record.branch.ref].pk if record.branch else own.branch_id,
-                record.ref or own.ref,
-                record.name or own.name,
-                holder if record.user_said else own.terminal_user_id,
-                own.connected if record.connected is None else record.connected,
-                record.created_at or own.provider_created_at,
-                item.digest,
-                record.version_at or own.version_at,
+                agreed[1],
+                record.ref or there.ref,
+                record.name or there.name,
+                agreed[0],
+                there.connected if record.connected is None else record.connected,
+                record.created_at or there.provider_created_at,
+                digest,
+                record.version_at or there.version_at,
                 at,
             )
         )
+    note_drift(account, said, at)
     keep = ("merchant_id", "learned_at")
     key = ("account_id", "tid")
     returning = ("id", "tid")
@@ -65,6 +88,12 @@ def store_terminals(
     met_only = {tid for tid, own in before.items() if own.content_hash is None}
     new = sum(tid not in before or tid in met_only for _, tid, _ in written)
     return Stored(new, len(written) - new)
+
+
+def _is_older(account: ProviderAccount, terminal: Terminal, at: datetime) -> bool:
+    """Whether it was read before both sides agreed on who holds the terminal."""
+    read = account.read_since or at
+    return terminal.agreed_at is not None and terminal.agreed_at > read
 
 
 def _note_holders(
@@ -111,18 +140,28 @@ def _free_refs(account: ProviderAccount, refs: Mapping[str, str]) -> None:
 def store_terminal_users(
     account: ProviderAccount, records: Iterable[TerminalUserRecord], at: datetime
 ) -> dict[str, int]:
-    """Store people as the provider names them, and return their pks by ref."""
+    """Store people as the provider names them, and return their pks by ref.
+
+    What was not known is filled in; what differs from what was agreed on is drift.
+    """
     latest = {record.ref: record for record in records}
     columns = ("account_id", "ref", "merchant_id", "name", "mobile", "email", "learned_at")
     known = {
         person.ref: person
         for person in TerminalUser.objects.filter(account=account, ref__in=latest)
     }
-    rows = [
-        (account.pk, ref, account.merchant_id, r.name or UNNAMED, r.mobile, r.email, at)
-        for ref, r in latest.items()
-        if ref not in known or _differs(known[ref], r)
-    ]
+    note_drift(account, _drift_of(known, latest), at)
+    rows = []
+    for ref, r in latest.items():
+        own = known.get(ref)
+        if own is None:
+            rows.append(
+                (account.pk, ref, account.merchant_id, r.name or UNNAMED, r.mobile, r.email, at)
+            )
+        elif own.erased_at is None and _says_more(own, r):
+            mobile, email = _fuller(own.mobile, r.mobile), own.email or r.email
+            name = r.name if own.name == UNNAMED and r.name else own.name
+            rows.append((account.pk, ref, account.merchant_id, name, mobile, email, at))
     pks = {ref: person.pk for ref, person in known.items()}
     if rows:
         written = upsert(
@@ -137,12 +176,48 @@ def store_terminal_users(
     return pks
 
 
-def _differs(known: TerminalUser, record: TerminalUserRecord) -> bool:
-    if known.erased_at is not None:
-        # The provider has not forgotten them; here they stay so.
-        return False
-    said = (record.name or UNNAMED, record.mobile, record.email)
-    return (known.name, known.mobile, known.email) != said
+def _drift_of(
+    known: Mapping[str, TerminalUser], latest: Mapping[str, TerminalUserRecord]
+) -> list[Said]:
+    """What a provider says of people otherwise than was agreed; those erased here stay so."""
+    said = []
+    for ref, own in known.items():
+        if own.erased_at is not None:
+            continue
+        new = latest[ref]
+        name, mobile = new.name or own.name, own.mobile
+        if new.mobile and own.mobile and not _same_number(own.mobile, new.mobile):
+            mobile = new.mobile
+        for field, agreed, theirs in (
+            (Drift.Field.NAME, own.name, name),
+            (Drift.Field.MOBILE, own.mobile, mobile),
+            (Drift.Field.EMAIL, own.email, new.email or own.email),
+        ):
+            if own.name != UNNAMED or field != Drift.Field.NAME:
+                said.append(Said("terminaluser", own.pk, field, agreed, theirs or agreed))
+    return said
+
+
+def _says_more(own: TerminalUser, new: TerminalUserRecord) -> bool:
+    """Whether a record fills in what was not known."""
+    unknown = (own.email is None and new.email) or own.name == UNNAMED != (new.name or UNNAMED)
+    return bool(unknown) or _fuller(own.mobile, new.mobile) != own.mobile
+
+
+def _fuller(own: str | None, new: str | None) -> str | None:
+    """The number that is known in full, where one of two is masked."""
+    if not own or (new and "*" in own and "*" not in new and _same_number(own, new)):
+        return new or own
+    return own
+
+
+def _same_number(one: str, other: str) -> bool:
+    """Whether two numbers are one, of which either may be masked."""
+    if "*" not in one + other:
+        return one == other
+    return len(one) == len(other) and all(
+        a == b or "*" in (a, b) for a, b in zip(one, other, strict=True)
+    )
 
 
 def ensure_terminal_users(

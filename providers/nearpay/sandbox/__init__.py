@@ -152,11 +152,11 @@ class Sandbox:
         return self._made(row)
 
     def _list_branches(self, world: World, parts: list[str], body: Any, request: Request) -> Answer:
-        rows = [render.branch(each) for each in world.branches]
+        rows = [render.branch(each) for each in world.branches if not each.deleted]
         return self._list(request, "merchants", len(rows), lambda i: render.dump(rows[i]))
 
     def _find_branch(self, world: World, parts: list[str], body: Any, request: Request) -> Answer:
-        found = next((b for b in world.branches if b.id == parts[1]), None)
+        found = next((b for b in world.branches if b.id == parts[1] and not b.deleted), None)
         if found is None:
             return _refusal(404, 4010, "التاجر غير موجود", "Merchant not found")
         return self._one("merchant", render.branch_found(found))
@@ -187,14 +187,14 @@ class Sandbox:
     def _list_terminals(
         self, world: World, parts: list[str], body: Any, request: Request
     ) -> Answer:
-        now, rows = self.now(), world.terminals
+        now, rows = self.now(), [each for each in world.terminals if not each.deleted]
         return self._list(
             request, "terminals", len(rows),
             lambda i: render.dump(render.terminal(world, rows[i], now)),
         )  # fmt: skip
 
     def _terminal(self, world: World, ref: str) -> Terminal | None:
-        return next((t for t in world.terminals if t.id == ref), None)
+        return next((t for t in world.terminals if t.id == ref and not t.deleted), None)
 
     def _find_terminal(self, world: World, parts: list[str], body: Any, request: Request) -> Answer:
         found = self._terminal(world, parts[1])

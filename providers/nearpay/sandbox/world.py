@@ -122,6 +122,7 @@ class Branch:
     created_at: datetime
     acceptor: str
     updated_at: datetime | None = None
+    deleted: bool = False
 
 
 @dataclass
@@ -146,6 +147,8 @@ class Terminal:
     # `users`.
     assigned: list[tuple[int, User | None]] = field(default_factory=list)
     trsm: str = "555554"
+    # Taken away in the dashboard: its sales stay.
+    deleted: bool = False
     own: "array[int]" = field(default_factory=lambda: array("I"))
 
 

@@ -1,0 +1,82 @@
+"""Deciding what is to be where a provider says otherwise than was agreed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from merchants.actions.branches import take_branch_drift
+from merchants.actions.drift import close_drift, note_decision, note_gone
+from merchants.actions.operations import NotOffered
+from merchants.models import Drift, Membership, Operation, ProviderAccount
+from merchants.queries import known_gone
+from portal.conflicts import Conflict
+from terminals.actions.moving import Holder, assign_terminal, unassign_terminal
+from terminals.models import Terminal, TerminalUser
+
+Field = Drift.Field
+
+
+def note_gone_terminals(
+    account: ProviderAccount, refs: Sequence[str], listed: set[str], at: datetime
+) -> None:
+    """Keep that the provider no longer knows some terminals, and that it knows others again."""
+    own = Terminal.objects.filter(account=account).order_by("pk")
+    back = own.filter(pk__in=known_gone(account, "terminal"), ref__in=listed)
+    gone = own.filter(ref__in=refs).values_list("pk", flat=True)
+    note_gone(account, "terminal", gone, back.values_list("pk", flat=True), at)
+
+
+@transaction.atomic
+def take_theirs(*, drift: Drift, by: Membership, at: datetime) -> None:
+    """Have what the provider says, here too. Raises Conflict where it is over already."""
+    if not close_drift(drift=drift, by=by, at=at):
+        raise Conflict(_("That has been decided already."))
+    # As it is now: they may have changed it again since the page was made.
+    drift.refresh_from_db()
+    if drift.subject_kind == "branch":
+        take_branch_drift(drift=drift)
+    elif drift.subject_kind == "terminaluser":
+        column = drift.field.lower()
+        own = TerminalUser.objects.filter(pk=drift.subject_id, erased_at=None)
+        own.update(**{column: drift.theirs})
+    else:
+        _take_terminal(drift, at)
+
+
+def _take_terminal(drift: Drift, at: datetime) -> None:
+    own = Terminal.objects.filter(pk=drift.subject_id)
+    if drift.field == Field.HOLDER:
+        own.update(terminal_user=drift.theirs, agreed_at=at)
+    elif drift.field == Field.BRANCH:
+        own.update(branch=drift.theirs)
+    else:
+        # It keeps its row and its history; should it be listed again, it is agreed on anew.
+        own.update(ref=None, content_hash=None, connected=False, terminal_user=None)
+
+
+def push_ours(*, drift: Drift, by: Membership, key: str, at: datetime) -> Operation:
+    """Ask the provider to change back what was changed there. Raises Conflict where it cannot."""
+    if drift.ended_at is not None:
+        raise Conflict(_("That has been decided already."))
+    if not can_push(drift):
+        raise NotOffered(
+            _("That cannot be changed there from here. Change it at the provider, or take theirs.")
+        )
+    terminal = Terminal.objects.select_related("account", "terminal_user").get(pk=drift.subject_id)
+    person = terminal.terminal_user
+    if person is None:
+        made = unassign_terminal(terminal=terminal, by=by, key=key, at=at)
+    else:
+        to = Holder(person.name, person.mobile or "", person.email or "", person)
+        made = assign_terminal(terminal=terminal, to=to, by=by, key=key, at=at)
+    with transaction.atomic():
+        Drift.objects.filter(pk=drift.pk).update(operation=made, decided_by=by.user)
+        note_decision("drift.pushed", drift, operation=made.pk)
+    return made
+
+
+def can_push(drift: Drift) -> bool:
+    """Whether what is ours can be told to the provider: so far, who holds a terminal."""
+    return drift.subject_kind == "terminal" and drift.field == Field.HOLDER
