@@ -56,6 +56,7 @@ BRANCHES = List(
         _("Connect an account; its branches are read first."),
     ),
     fields=("name",),
+    actions="merchants/branch_actions.html",
 )
 
 STATES, RUNS = dict(ProviderAccount.State.choices), dict(SyncRun.State.choices)

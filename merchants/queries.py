@@ -169,7 +169,8 @@ def accounts_of(member: Membership) -> QuerySet[ProviderAccount]:
 def operations_for(member: Membership) -> QuerySet[Operation]:
     """What was asked of providers, for who sees every branch: of what branch each is, a room above
     this one knows."""
-    own = Operation.objects.filter(merchant=member.merchant_id).select_related("requested_by")
+    own = Operation.objects.filter(merchant=member.merchant_id)
+    own = own.select_related("requested_by", "account")
     return own if member.sees_every_branch else own.none()
 
 

@@ -9,11 +9,24 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from merchants.models import ProviderAccount
+from merchants.actions.trail import scene
+from merchants.models import Branch, Drift, ProviderAccount
 from portal import keyset
 from portal.columns import Column, at_branch, called, identifier, timed
 from portal.lists import List
-from portal.templatetags.show import NONE, ident, isolated, stamp
+from portal.templatetags.show import (
+    NONE,
+    at,
+    branch_text,
+    ident,
+    isolated,
+    masked_email,
+    masked_mobile,
+    masked_name,
+    stamp,
+)
+from providers.base.registry import providers
+from terminals.models import Terminal, TerminalUser
 
 
 def _state(row: Any) -> SafeString:
@@ -77,6 +90,7 @@ TERMINALS = List(
         _("Terminals appear here as soon as a provider's account has been read."),
     ),
     fields=("branch", "connected", "assigned", "tid"),
+    actions="terminals/list_actions.html",
 )
 PEOPLE = List(
     "people",
@@ -119,3 +133,105 @@ PEOPLE = List(
 MASKED_PEOPLE = replace(
     PEOPLE, sorts={"known": (_("As we learned of them"), keyset.Keys("pk", descending=False))}
 )
+
+
+def _home(row: Any) -> str:
+    return providers()[row.account.provider].default_zone
+
+
+def subject_text(row: Any) -> str:
+    """What an operation or a difference is about, as people call it."""
+    subject = row.subject
+    if subject is None:
+        return ""
+    if isinstance(subject, Branch):
+        return branch_text(subject)
+    return str(subject.shown if isinstance(subject, TerminalUser) else subject.tid)
+
+
+def _subject(row: Any) -> SafeString:
+    if row.subject is None:
+        return NONE
+    if isinstance(row.subject, Terminal):
+        return ident(row.subject.tid)
+    return isolated(subject_text(row))
+
+
+def side_text(row: Any, value: Any) -> str:
+    """What one side says of a field, as whoever looks may see it."""
+    if row.field == Drift.Field.GONE:
+        return gettext("is there") if value else gettext("is not there")
+    if value is None or value == "":
+        return gettext("nobody") if row.field == Drift.Field.HOLDER else "–"
+    if isinstance(value, TerminalUser):
+        return str(value.shown)
+    if isinstance(value, Branch):
+        return branch_text(value)
+    member = scene().member
+    if row.subject_kind == "terminaluser" and member is not None and not member.sees_personal:
+        hide = {"NAME": masked_name, "MOBILE": masked_mobile, "EMAIL": masked_email}[row.field]
+        return str(hide(value))
+    return str(value)
+
+
+OPERATIONS = List(
+    "operations",
+    _("Asked of providers"),
+    (
+        Column("kind", _("What"), lambda row: row.get_kind_display(), fixed=True, css="keep"),
+        Column("about", _("About"), subject_text, _subject, css="keep"),
+        Column(
+            "state", _("State"), lambda row: row.get_state_display(),
+            lambda row: stamp(row.state, row.get_state_display()), fixed=True, css="end keep",
+        ),
+        Column("said", _("What was said"), lambda row: row.message, usual=False),
+        Column(
+            "asked", _("Asked"), lambda row: row.requested_at.isoformat(),
+            lambda row: at(row.requested_at, _home(row), "short"), named=True,
+        ),
+        called("by", _("By"), lambda row: str(row.requested_by or ""), css="end"),
+    ),
+    {"latest": (_("Latest first"), keyset.Keys("pk"))},
+    address="terminals:all-operations",
+    detail="terminals:operation",
+    form="terminals/operation_fields.html",
+    empty=(
+        _("Nothing was asked"),
+        _("Hand a terminal to somebody, and what becomes of it stands here."),
+    ),
+    fields=("kind", "state"),
+    lead=_("Each is written down first, sent in its turn, and read back where the answer is lost."),
+)  # fmt: skip
+DIFFERENCES = List(
+    "differences",
+    _("Differences"),
+    (
+        Column(
+            "about", _("About"), subject_text, _subject, fixed=True, css="keep", personal=True
+        ),
+        Column("field", _("What differs"), lambda row: row.get_field_display(), css="end keep"),
+        Column(
+            "ours", _("Ours"), lambda row: side_text(row, row.ours),
+            lambda row: isolated(side_text(row, row.ours)), named=True, personal=True,
+        ),
+        Column(
+            "theirs", _("Theirs"), lambda row: side_text(row, row.theirs_said),
+            lambda row: isolated(side_text(row, row.theirs_said)), named=True, personal=True,
+        ),
+        Column(
+            "found", _("Found"), lambda row: row.found_at.isoformat(),
+            lambda row: at(row.found_at, _home(row), "short"), named=True,
+        ),
+        Column("provider", _("Provider"), lambda row: row.account.title, _provider, css="end"),
+    ),
+    {"latest": (_("Latest first"), keyset.Keys("pk"))},
+    address="terminals:differences",
+    detail="terminals:difference",
+    form="terminals/difference_fields.html",
+    empty=(
+        _("Nothing differs"),
+        _("What somebody changes in a provider's own dashboard stands here, until you decide."),
+    ),
+    fields=("field", "left"),
+    lead=_("Changed at the provider, not by you. What is yours stays as it is until you decide."),
+)  # fmt: skip

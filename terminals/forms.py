@@ -8,7 +8,11 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from merchants.models import Membership
+from merchants.actions.operations import is_offered
+from merchants.models import Branch, Membership, ProviderAccount
+from merchants.queries import accounts_of, branches_for
+from portal.templatetags.show import branch_text
+from providers.base.provider import CreatesBranches, CreatesTerminals
 from terminals.actions import Holder
 from terminals.models import Terminal, TerminalUser
 from terminals.queries import terminal_users_for
@@ -133,6 +137,90 @@ class AssignTerminal(forms.Form):
         if known is None or not typed or typed.casefold() == known.name.casefold():
             return ""
         return gettext("This number is known as %(name)s, and stays so.") % {"name": known.name}
+
+
+class AccountField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """An account whose provider can do what is asked."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.title} · {obj.name}"
+
+
+class BranchField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """A branch that somebody may see."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return branch_text(obj)
+
+
+class _AskForm(forms.Form):
+    """What is asked of an account's provider; a form that is sent twice asks once."""
+
+    capability: type
+    account = AccountField(ProviderAccount.objects.none(), label=_("Account"), empty_label=None)
+    key = forms.CharField(widget=forms.HiddenInput, max_length=100)
+
+    def __init__(self, *args: Any, by: Membership, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = accounts_of(by).order_by("name", "pk")
+        can = [each.pk for each in own if is_offered(each, self.capability)]
+        cast(AccountField, self.fields["account"]).queryset = own.filter(pk__in=can)
+
+
+class CreateTerminal(_AskForm):
+    """A terminal for a branch."""
+
+    capability = CreatesTerminals
+    branch = BranchField(Branch.objects.none(), label=_("Branch"), empty_label=None)
+    name = forms.CharField(label=_("Name"), max_length=200)
+    code = forms.CharField(
+        label=_("Terminal code"), max_length=100, widget=forms.TextInput(attrs={"dir": "ltr"}),
+        help_text=_("What the acquiring bank gave for it (TRSM code)."),
+    )  # fmt: skip
+    field_order = ("account", "branch", "name", "code")
+
+    def __init__(self, *args: Any, by: Membership, **kwargs: Any) -> None:
+        super().__init__(*args, by=by, **kwargs)
+        own = branches_for(by).order_by("name", "pk")
+        cast(BranchField, self.fields["branch"]).queryset = own
+
+
+class CreateBranch(_AskForm):
+    """A branch, with who runs it."""
+
+    capability = CreatesBranches
+    name = forms.CharField(label=_("Name"), max_length=200)
+    name_ar = forms.CharField(
+        label=_("Name in Arabic"), max_length=200,
+        widget=forms.TextInput(attrs={"dir": "rtl", "lang": "ar"}),
+    )  # fmt: skip
+    reference = forms.CharField(
+        label=_("Reference"), max_length=200, required=False,
+        help_text=_("Your own number for it, if it has one."),
+    )  # fmt: skip
+    owner_name = forms.CharField(label=_("Who runs it"), max_length=200)
+    owner_mobile = forms.CharField(
+        label=_("Mobile"), max_length=40,
+        help_text=_("With its country, such as +966 55 123 4567."),
+        widget=forms.TextInput(attrs={"dir": "ltr", "inputmode": "tel"}),
+    )  # fmt: skip
+    owner_email = forms.EmailField(label=_("E-mail"), widget=forms.EmailInput(attrs={"dir": "ltr"}))
+    field_order = ("account", "name", "name_ar")
+
+    def clean_owner_mobile(self) -> str:
+        number = e164(self.cleaned_data["owner_mobile"])
+        if number is None:
+            raise forms.ValidationError(
+                gettext("This is no mobile number. Begin with + and its country.")
+            )
+        return number
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the action is told."""
+        given = dict(self.cleaned_data)
+        own = {name: given.pop(f"owner_{name}") for name in ("name", "mobile", "email")}
+        return {**given, "owner": own}
 
 
 class AtForm(forms.Form):

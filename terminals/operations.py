@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from merchants.actions.drift import end_drift
 from merchants.actions.operations import Found, How, the_one
 from merchants.models import Drift, Operation
@@ -34,12 +36,12 @@ def _assign(connector: Any, operation: Operation) -> TerminalRecord:
 def _is_held(connector: Any, operation: Operation) -> Found:
     record: TerminalRecord = connector.find_terminal(_ref(operation))
     if not record.user_said:
-        return Found(None, "The provider does not say who holds it.")
+        return Found(None, gettext_noop("The provider does not say who holds it."))
     if record.user is None:
-        return Found(False, "Nobody holds it there.")
+        return Found(False, gettext_noop("Nobody holds it there."))
     if _is_the_one(record.user, operation.asked):
-        return Found(True, "The person who was asked for holds it there.", record)
-    return Found(False, "Somebody else holds it there.")
+        return Found(True, gettext_noop("The person who was asked for holds it there."), record)
+    return Found(False, gettext_noop("Somebody else holds it there."))
 
 
 def _is_the_one(found: TerminalUserRecord, asked: dict[str, Any]) -> bool:
@@ -86,9 +88,14 @@ def _take_back(connector: Any, operation: Operation) -> None:
 def _is_free(connector: Any, operation: Operation) -> Found:
     record: TerminalRecord = connector.find_terminal(_ref(operation))
     if not record.user_said:
-        return Found(None, "The provider does not say who holds it.")
+        return Found(None, gettext_noop("The provider does not say who holds it."))
     free = record.user is None
-    return Found(free, "Nobody holds it there." if free else "Somebody holds it there.")
+    return Found(
+        free,
+        gettext_noop("Nobody holds it there.")
+        if free
+        else gettext_noop("Somebody holds it there."),
+    )
 
 
 def _now_free(operation: Operation, _outcome: Any, at: datetime) -> None:
@@ -102,8 +109,12 @@ def _sign_out(connector: Any, operation: Operation) -> None:
 def _is_signed_out(connector: Any, operation: Operation) -> Found:
     record: TerminalRecord = connector.find_terminal(_ref(operation))
     if record.connected is None:
-        return Found(None, "The provider does not say whether a device is connected.")
-    said = "A device is connected there." if record.connected else "No device is connected there."
+        return Found(None, gettext_noop("The provider does not say whether a device is connected."))
+    said = (
+        gettext_noop("A device is connected there.")
+        if record.connected
+        else gettext_noop("No device is connected there.")
+    )
     return Found(not record.connected, said)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
-from merchants.models import Branch, Membership, Operation, ProviderAccount
-from merchants.queries import branch_limit, known_gone
+from merchants.models import Branch, Drift, Membership, Operation, ProviderAccount
+from merchants.queries import branch_limit, drifts_for, known_gone
 from portal.upsert import hashes
 from terminals.models import Holding, Terminal, TerminalUser
 
@@ -43,6 +43,53 @@ def person_by_mobile(member: Membership, terminal: Terminal, mobile: str) -> Ter
     """Who of the account's people has a number: whom the provider will take it for."""
     own = terminal_users_for(member).filter(account=terminal.account_id, erased_at=None)
     return own.filter(mobile=mobile).order_by("pk").first()
+
+
+def attach_subjects(rows: Sequence[Any]) -> None:
+    """Give operations or differences the `subject` that they are about: three queries for all."""
+    kinds: dict[str, Any] = {
+        "terminal": Terminal.objects.select_related("terminal_user", "branch", "account"),
+        "terminaluser": TerminalUser.objects.select_related("account"),
+        "branch": Branch.objects.all(),
+    }
+    found = {
+        kind: own.in_bulk({row.subject_id for row in rows if row.subject_kind == kind} - {None})
+        for kind, own in kinds.items()
+        if any(row.subject_kind == kind for row in rows)
+    }
+    for row in rows:
+        row.subject = found.get(row.subject_kind, {}).get(row.subject_id)
+
+
+def attach_values(rows: Sequence[Any]) -> None:
+    """Give differences what each side says, as people read it: `ours` and `theirs_said`."""
+    pks = {field: set[int]() for field in (Drift.Field.HOLDER, Drift.Field.BRANCH)}
+    for row in rows:
+        if row.field in pks:
+            pks[row.field] |= {each for each in (row.agreed, row.theirs) if each is not None}
+    people = TerminalUser.objects.in_bulk(pks[Drift.Field.HOLDER])
+    branches = Branch.objects.in_bulk(pks[Drift.Field.BRANCH])
+    for row in rows:
+        if row.field == Drift.Field.HOLDER:
+            own = row.subject.terminal_user if row.subject else None
+            row.ours, row.theirs_said = own, people.get(row.theirs)
+        elif row.field == Drift.Field.BRANCH:
+            own = row.subject.branch if row.subject else None
+            row.ours, row.theirs_said = own, branches.get(row.theirs)
+        elif row.field == Drift.Field.GONE:
+            row.ours, row.theirs_said = True, False
+        else:
+            ours = getattr(row.subject, row.field.lower(), row.agreed)
+            row.ours, row.theirs_said = ours, row.theirs
+
+
+def drifts_seen_by(member: Membership) -> QuerySet[Drift]:
+    """Where providers differ from us: of all for who sees every branch, else of their terminals."""
+    if member.sees_every_branch:
+        return drifts_for(member)
+    own = Drift.objects.filter(merchant=member.merchant_id, ended_at=None, subject_kind="terminal")
+    own = own.filter(subject_id__in=terminals_for(member).values("pk"))
+    return own.select_related("account", "operation", "decided_by")
 
 
 def holdings_for(member: Membership) -> QuerySet[Holding]:

@@ -2,11 +2,21 @@
 
 from django.urls import path
 
-from terminals import views
+from terminals.views import differences, making, operations
+from terminals.views import fleet as views
 
 app_name = "terminals"
 urlpatterns = [
     path("", views.list_, name="list"),
+    path("new/", making.new_terminal, name="new"),
+    path("new-branch/", making.new_branch, name="new-branch"),
+    path("operations/", operations.list_, name="all-operations"),
+    path("operations/<int:pk>/", operations.operation, name="operation"),
+    path("differences/", differences.list_, name="differences"),
+    path("differences/<int:pk>/", differences.difference, name="difference"),
+    path("differences/<int:pk>/take/", differences.take, name="take"),
+    path("differences/<int:pk>/push/", differences.push, name="push"),
+    path("differences/<int:pk>/leave/", differences.leave, name="leave-alone"),
     path("<int:pk>/", views.detail, name="detail"),
     path("<int:pk>/assign/", views.assign, name="assign"),
     path("<int:pk>/unassign/", views.unassign, name="unassign"),

@@ -17,11 +17,13 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from merchants.actions.accounts import webhook_secret
+from merchants.actions.drift import Said, note_drift
 from merchants.actions.people import add_person, make_token
 from merchants.actions.team import Place, invite
 from merchants.models import (
     ApiToken,
     CustomRole,
+    Drift,
     Gap,
     Invitation,
     Membership,
@@ -73,7 +75,8 @@ OBJECTS = {
     "merchants:revoke-token", "terminals:detail", "terminals:person",
     "terminals:reveal", "terminals:erase", "person-data",
     "terminals:assign", "terminals:unassign", "terminals:disconnect", "terminals:operations",
-    "terminals:withdraw", "terminals:decide", "terminals:holders",
+    "terminals:withdraw", "terminals:decide", "terminals:holders", "terminals:operation",
+    "terminals:difference", "terminals:take", "terminals:push", "terminals:leave-alone",
     "api-terminals-holders", "api-terminals-assign", "api-terminals-unassign",
     "api-terminals-disconnect",
     "transactions:detail", "transactions:slip", "settlements:detail",
@@ -86,6 +89,9 @@ MOVES = {
     "terminals:assign", "terminals:unassign", "terminals:disconnect", "terminals:operations",
     "terminals:withdraw", "terminals:decide",
 }  # fmt: skip
+DIFFERENCES = {
+    "terminals:difference", "terminals:take", "terminals:push", "terminals:leave-alone",
+}  # fmt: skip
 API_MOVES = {"api-terminals-assign", "api-terminals-unassign", "api-terminals-disconnect"}
 # These change something of one's own, and are no page.
 FORMS = {
@@ -94,7 +100,8 @@ FORMS = {
 # Everybody's, narrowed to what is theirs.
 COLLECTIONS = {
     "home", "search", "notices", "merchants:choose-branch", "merchants:save-view",
-    "terminals:people", "merchants:branches", "merchants:accounts", "merchants:choose-member",
+    "terminals:people", "terminals:new", "terminals:new-branch", "terminals:all-operations",
+    "terminals:differences", "merchants:branches", "merchants:accounts", "merchants:choose-member",
     "merchants:connect", "terminals:list", "transactions:list", "settlements:list",
     "merchants:trail", "merchants:tokens", "merchants:team", "merchants:invite",
     "merchants:new-role", "merchants:leave", "merchants:keeping",
@@ -157,6 +164,10 @@ def worlds(play: Any, alice: Membership, mallory: Membership) -> dict[str, Any]:
     add_person(email="carol@acme.test", merchant=alice.merchant, role="SUPPORT")
     last = Terminal.objects.filter(account=own).exclude(ref=None).order_by("-pk")[0]
     unassign_terminal(terminal=last, by=alice, key="asked", at=timezone.now())
+    for account in (own, other):
+        first = Terminal.objects.filter(account=account).exclude(ref=None).order_by("pk")[0]
+        said = Said("terminal", first.pk, "HOLDER", first.terminal_user_id, None)
+        note_drift(account, [said], timezone.now())
     return {"own": own, "other": other, "alice": alice, "mallory": mallory}
 
 
@@ -187,6 +198,10 @@ def own_url(name: str, account: ProviderAccount) -> str:
         pk = account.merchant.custom_roles.order_by("pk")[0].pk
     elif name == "merchants:close-gap":
         pk = account.gaps.order_by("pk")[0].pk
+    elif name in DIFFERENCES:
+        pk = Drift.objects.filter(account=account).order_by("pk")[0].pk
+    elif name == "terminals:operation":
+        pk = Operation.objects.filter(account=account).order_by("pk")[0].pk
     elif name in ("terminals:person", "terminals:reveal", "terminals:erase", "person-data"):
         pk = TerminalUser.objects.filter(account=account).order_by("pk")[0].pk
     elif name in MOVES or name in API_MOVES:
@@ -214,6 +229,7 @@ def state() -> dict[str, Any]:
         "gaps": list(Gap.objects.order_by("pk").values_list("pk", "asked_at")),
         "members": list(Membership.objects.order_by("pk").values_list("pk", "role", "ended_at")),
         "invitations": Invitation.objects.count(),
+        "drift": list(Drift.objects.order_by("pk").values_list("ended_at", "ignored_until")),
         "operations": list(Operation.objects.order_by("pk").values_list("pk", "state")),
         "people": list(TerminalUser.objects.order_by("pk").values_list("name", "erased_at")),
         "tokens": ApiToken.objects.filter(name="Nightly").count(),
@@ -342,7 +358,7 @@ class TestOutsider:
 
 def _only_post(name: str) -> bool:
     return name in (
-        *API_MOVES,
+        *API_MOVES, *(DIFFERENCES - {"terminals:difference"}),
         "merchants:sync-now", "merchants:pause", "merchants:resume", "merchants:remove-view",
         "merchants:close-gap", "merchants:end-member", "merchants:withdraw-invitation",
         "merchants:leave", "merchants:revoke-token", "terminals:reveal",
@@ -378,7 +394,8 @@ RIGHTS = {
             "api-terminal-users-detail", "api-transactions-list", "api-transactions-detail",
             "api-transactions-receipt", "api-sessions-list", "api-sessions-detail",
             "api-operations-list", "api-operations-detail", "terminals:holders",
-            "api-terminals-holders",
+            "api-terminals-holders", "terminals:operation", "terminals:all-operations",
+            "terminals:difference", "terminals:differences",
         ),
         Right.LOOK_UP,
     ),
@@ -410,7 +427,11 @@ RIGHTS = {
     "terminals:reveal": Right.REVEAL,
     "terminals:erase": Right.FLEET,
     **dict.fromkeys(sorted(MOVES - {"terminals:operations"}), Right.FLEET),
-    **dict.fromkeys(sorted(API_MOVES), Right.FLEET),
+    **dict.fromkeys(
+        sorted(API_MOVES | DIFFERENCES - {"terminals:difference"}), Right.FLEET
+    ),
+    "terminals:new": Right.FLEET,
+    "terminals:new-branch": Right.FLEET,
     "terminals:operations": Right.LOOK_UP,
     "person-data": Right.PERSONAL,
     "merchants:trail": Right.TRAIL,

@@ -8,10 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.test import Client
 
+from merchants.actions.drift import Said, note_drift
 from merchants.forms import DEMO_PASSWORD
-from merchants.models import Branch, ProviderAccount, SyncRun
+from merchants.models import Branch, Drift, Operation, ProviderAccount, SyncRun
 from merchants.sync import Ask, run_sync
 from settlements.models import Reconciliation
+from terminals.actions import unassign_terminal
 from terminals.models import Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
 from transactions.models import Transaction
@@ -30,6 +32,10 @@ def nearpay(play: Any) -> Played:
 def account(nearpay: Played, alice: Any) -> ProviderAccount:
     made = nearpay.connect(alice.merchant)
     assert run_sync(made.pk, limits=QUICK).state == "DONE"
+    terminal = Terminal.objects.exclude(terminal_user=None).exclude(ref=None).order_by("pk")[0]
+    said = Said("terminal", terminal.pk, "HOLDER", terminal.terminal_user_id, None)
+    note_drift(made, [said], NOON)
+    unassign_terminal(terminal=terminal, by=alice, key="asked", at=NOON)
     return made
 
 
@@ -51,6 +57,12 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "terminals": "/terminals/",
         "terminal": f"/terminals/{first(Terminal)}/",
         "holders": f"/terminals/{first(Terminal)}/holders/",
+        "operations": "/terminals/operations/",
+        "operation": f"/terminals/operations/{first(Operation)}/",
+        "differences": "/terminals/differences/",
+        "difference": f"/terminals/differences/{first(Drift)}/",
+        "new terminal": "/terminals/new/",
+        "new branch": "/terminals/new-branch/",
         "people": "/terminals/people/",
         "person": f"/terminals/people/{first(TerminalUser)}/",
         "notices": "/notices/",

@@ -94,7 +94,7 @@ def ignore_drift(*, drift: Drift, until: datetime, by: Membership) -> bool:
     own = Drift.objects.filter(pk=drift.pk, ended_at=None)
     if not own.update(ignored_until=until, decided_by=by.user):
         return False
-    note_decision("drift.ignored", drift, until=until.isoformat(timespec="minutes"))
+    _note("drift.ignored", drift, until=until.isoformat(timespec="minutes"))
     return True
 
 
@@ -106,11 +106,11 @@ def close_drift(*, drift: Drift, by: Membership, at: datetime) -> bool:
     taken = {"ended_at": at, "ending": Drift.Ending.TAKEN, "decided_by": by.user}
     if not own.update(**taken):
         return False
-    note_decision("drift.taken", drift)
+    _note("drift.taken", drift)
     return True
 
 
-def note_decision(action: str, drift: Drift, **facts: Any) -> None:
+def _note(action: str, drift: Drift, **facts: Any) -> None:
     """Add what was decided to the trail."""
     record(
         action,

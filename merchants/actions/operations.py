@@ -12,6 +12,7 @@ from typing import Any
 from django.db import IntegrityError, models, transaction
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from merchants.actions.trail import record
 from merchants.models import Membership, Operation, ProviderAccount
@@ -51,10 +52,10 @@ def the_one(found: Iterable[Any]) -> Found:
     """What reading back has shown where one new thing is looked for among others."""
     fits = list(found)
     if len(fits) > 1:
-        return Found(None, f"{len(fits)} new ones there fit what was asked for.")
+        return Found(None, gettext_noop("Several new ones there fit what was asked for."))
     if not fits:
-        return Found(False, "Nothing new there fits what was asked for.")
-    return Found(True, "One new one there fits what was asked for.", fits[0])
+        return Found(False, gettext_noop("Nothing new there fits what was asked for."))
+    return Found(True, gettext_noop("One new one there fits what was asked for."), fits[0])
 
 
 @dataclass(frozen=True)

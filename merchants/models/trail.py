@@ -34,7 +34,6 @@ ACTIONS = {
     "operation.unknown": _("What became of it is not known"),
     "operation.decided": _("Decided what became of it"),
     "drift.taken": _("Took what the provider says"),
-    "drift.pushed": _("Had the provider changed back"),
     "drift.ignored": _("Left a difference alone"),
     "view.saved": _("Saved a view"),
     "view.removed": _("Removed a view"),

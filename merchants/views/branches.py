@@ -29,6 +29,7 @@ def branches(request: HttpRequest) -> HttpResponseBase:
         seen=listed,
         freshness=queries.freshness_of(member),
         views=queries.saved_views(member, BRANCHES.name),
+        may_open=member.may(Right.FLEET) and member.sees_every_branch,
     )
 
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from merchants.actions.branches import take_branch_drift
-from merchants.actions.drift import close_drift, note_decision, note_gone
+from merchants.actions.drift import close_drift, note_gone
 from merchants.actions.operations import NotOffered
 from merchants.models import Drift, Membership, Operation, ProviderAccount
 from merchants.queries import known_gone
@@ -71,9 +71,7 @@ def push_ours(*, drift: Drift, by: Membership, key: str, at: datetime) -> Operat
     else:
         to = Holder(person.name, person.mobile or "", person.email or "", person)
         made = assign_terminal(terminal=terminal, to=to, by=by, key=key, at=at)
-    with transaction.atomic():
-        Drift.objects.filter(pk=drift.pk).update(operation=made, decided_by=by.user)
-        note_decision("drift.pushed", drift, operation=made.pk)
+    Drift.objects.filter(pk=drift.pk).update(operation=made, decided_by=by.user)
     return made
 
 

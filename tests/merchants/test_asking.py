@@ -335,7 +335,10 @@ class TestMaking:
         shown = api.get(f"terminals/{made['subject']['id']}/").json()
         assert (shown["name"], shown["branch"]["name"]) == ("T", "Airport")
         assert not TerminalUser.objects.filter(name=OWNER["name"]).exists()
+        asked = AuditEntry.objects.filter(action="operation.requested")
+        assert asked.count() == 2
         close = api.post("reconciliations/", {"terminal": terminal.pk}).json()
+        assert [each.door for each in asked] == ["API"] * 3
         send_operations(account.pk, limits=ONCE)
         made = api.get(f"operations/{close['id']}/").json()
         assert api.get(f"reconciliations/{made['outcome']['id']}/").status_code == 200

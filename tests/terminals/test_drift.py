@@ -103,11 +103,7 @@ class Dashboard:
             # What is seen for the first time is agreed on.
             self.agreed.setdefault(key, value)
             self.last[key] = value
-        return {
-            (*key, value)
-            for key, value in self.last.items()
-            if self.agreed[key] != value
-        }
+        return {(*key, value) for key, value in self.last.items() if self.agreed[key] != value}
 
     def listen(self) -> None:
         self.last = dict(self.agreed)

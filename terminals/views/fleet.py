@@ -42,6 +42,7 @@ from terminals.columns import MASKED_PEOPLE, PEOPLE, TERMINALS
 from terminals.filters import PersonFilter, TerminalFilter
 from terminals.forms import AssignTerminal, AtForm, ReasonForm
 from terminals.models import Terminal, TerminalUser
+from terminals.views.operations import said_back
 
 MOST_DEVICES = 20
 SHOWN_OPERATIONS = 10
@@ -63,6 +64,7 @@ def list_(request: HttpRequest) -> HttpResponseBase:
         seen=listed,
         freshness=freshness_of(member),
         views=saved_views(member, TERMINALS.name),
+        may_move=member.may(Right.FLEET),
     )
 
 
@@ -170,6 +172,9 @@ def detail(request: HttpRequest, terminal: Terminal) -> HttpResponse:
         "terminal": terminal,
         "devices": named,
         "sees_figures": member.may(Right.FIGURES),
+        "differences": list(
+            queries.drifts_seen_by(member).filter(subject_kind="terminal", subject_id=terminal.pk)
+        ),
         **_ledger(request, terminal),
     }
     return htmx.page(request, "terminals/detail.html", context)
@@ -183,11 +188,20 @@ def assign(request: HttpRequest, terminal: Terminal) -> HttpResponse:
     form = AssignTerminal(request.POST or None, terminal=terminal, by=member, initial=initial)
     ready = form.is_valid()
     if ready and form.cleaned_data["sure"]:
-        asked = partial(actions.assign_terminal, to=form.to, typed=form.typed)
+        asked = partial(
+            actions.assign_terminal, to=form.to, typed=form.typed, replaces=_waiting(terminal)
+        )
         return _asked(request, terminal, asked, form.cleaned_data["key"])
-    context = {"terminal": terminal, "form": form, "ready": ready}
+    waiting = _waiting(terminal)
+    context = {"terminal": terminal, "form": form, "ready": ready, "waiting": waiting}
     status = 422 if form.errors else 200
     return htmx.page(request, "terminals/assign.html", context, status=status)
+
+
+def _waiting(terminal: Terminal) -> Operation | None:
+    """What was asked and is not sent yet: asking for something else takes its place."""
+    found = open_of(terminal)
+    return found if found is not None and found.state == Operation.State.REQUESTED else None
 
 
 @htmx.object_view(own_terminal, "POST")
@@ -258,10 +272,12 @@ def _zone(terminal: Terminal) -> str:
 
 def _ledger(request: HttpRequest, terminal: Terminal) -> dict[str, Any]:
     rows = list(operations_of(terminal)[:SHOWN_OPERATIONS])
+    open_ = next((each for each in rows if each.is_open), None)
     return {
         "terminal": terminal,
         "operations": rows,
-        "open": next((each for each in rows if each.is_open), None),
+        "open": open_,
+        "evidence": said_back(open_) if open_ else [],
         "may_move": member_of(request).may(Right.FLEET) and terminal.ref is not None,
         "zone": _zone(terminal),
         "key": uuid4().hex,
