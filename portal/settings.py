@@ -116,6 +116,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    "go on with changes of many terminals": {
+        "task": "terminals.feed_changes",
+        "schedule": 2.0,
+        "options": {"expires": 2},
+    },
+    "let go of what stood in uploaded files": {
+        "task": "terminals.forget_files",
+        "schedule": 6 * 3600.0,
+        "options": {"expires": 3600},
+    },
     "let go of old keys of operations": {
         "task": "merchants.forget_keys",
         "schedule": 3600.0,
@@ -361,6 +371,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    # Of what a terminal can be asked for, which is less than what a transaction can be.
+    "ENUM_NAME_OVERRIDES": {
+        "AskedKindEnum": [("PURCHASE", "PURCHASE"), ("REFUND", "REFUND")],
+        "KindEnum": "transactions.models.Kind",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "portal.api.describe_problems",

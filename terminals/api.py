@@ -28,8 +28,8 @@ from portal.api import (
 from portal.keyset import Keys
 from terminals import actions, queries
 from terminals.filters import TerminalFilter
-from terminals.forms import e164
 from terminals.models import Holding, Terminal, TerminalUser
+from terminals.numbers import e164
 
 
 class TerminalJson(serializers.ModelSerializer[Terminal]):

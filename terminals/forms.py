@@ -3,7 +3,6 @@
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-import phonenumbers
 from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -11,16 +10,16 @@ from django.utils.translation import gettext_lazy as _
 from merchants.actions.operations import is_offered
 from merchants.models import Branch, Membership, ProviderAccount
 from merchants.queries import accounts_of, branches_for
+from portal.tables import MOST_BYTES, NotATable, Table, read_table
 from portal.templatetags.show import branch_text
 from providers.base.provider import CreatesBranches, CreatesTerminals
-from terminals.actions import Holder
+from terminals.actions import Holder, move_in_words
 from terminals.models import Terminal, TerminalUser
+from terminals.numbers import e164
 from terminals.queries import terminal_users_for
 
 # A choice of more people than these is made by their number.
 MOST_PEOPLE = 500
-# Where a number without its country is taken to be from.
-HOME = "SA"
 
 
 class ReasonForm(forms.Form):
@@ -118,16 +117,7 @@ class AssignTerminal(forms.Form):
             "what": str(self.terminal),
             "holder": self.terminal.terminal_user.shown if self.terminal.terminal_user else "",
         }
-        if self.to.known is None and words["holder"]:
-            return (
-                gettext("Makes %(who)s known, takes %(what)s from %(holder)s and gives it to them.")
-                % words
-            )
-        if self.to.known is None:
-            return gettext("Makes %(who)s known and gives them %(what)s.") % words
-        if words["holder"]:
-            return gettext("Takes %(what)s from %(holder)s and gives it to %(who)s.") % words
-        return gettext("Gives %(what)s to %(who)s.") % words
+        return move_in_words(words, is_new=self.to.known is None)
 
     @property
     def likeness(self) -> str:
@@ -223,6 +213,83 @@ class CreateBranch(_AskForm):
         return {**given, "owner": own}
 
 
+class UploadForm(forms.Form):
+    """A file of who is to hold what."""
+
+    file = forms.FileField(
+        label=_("File"), help_text=_("CSV or XLSX, of up to 2,000 rows."),
+        widget=forms.FileInput(attrs={"accept": ".csv,.xlsx"}),
+    )  # fmt: skip
+    key = forms.CharField(widget=forms.HiddenInput, max_length=100)
+
+    def clean_file(self) -> Table:
+        given = self.cleaned_data["file"]
+        if given.size > MOST_BYTES:
+            raise forms.ValidationError(gettext("The file is larger than 2 MB."))
+        try:
+            return read_table(given.name, given.read())
+        except NotATable as problem:
+            raise forms.ValidationError(str(problem)) from None
+
+
+class ColumnsForm(forms.Form):
+    """Which column of a file is what."""
+
+    def __init__(self, *args: Any, header: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        columns = [("", gettext("– none –")), *enumerate(header)]
+        labels = {
+            "tid": _("Terminal id"), "name": _("Name"), "mobile": _("Mobile"), "email": _("E-mail"),
+        }  # fmt: skip
+        for field, label in labels.items():
+            self.fields[field] = forms.TypedChoiceField(
+                label=label, choices=columns, coerce=int, empty_value=None,
+                required=field != "email",
+            )  # fmt: skip
+
+    @property
+    def chosen(self) -> dict[str, int]:
+        return {field: at for field, at in self.cleaned_data.items() if at is not None}
+
+
+class ChooseForm(forms.Form):
+    """What is done with chosen terminals."""
+
+    kind = forms.ChoiceField(
+        label=_("What to do"),
+        choices=[
+            ("UNASSIGN", _("Take back")), ("DISCONNECT", _("Sign out the device")),
+            ("ASSIGN", _("Hand to one person")),
+        ],
+    )  # fmt: skip
+    person = PersonField(
+        TerminalUser.objects.none(), label=_("Person"), required=False, empty_label="–"
+    )
+    key = forms.CharField(widget=forms.HiddenInput, max_length=100)
+
+    def __init__(self, *args: Any, by: Membership, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = terminal_users_for(by).filter(erased_at=None).order_by("name", "pk")
+        cast(PersonField, self.fields["person"]).queryset = own
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        person = given.get("person")
+        if given.get("kind") == "ASSIGN":
+            if person is None:
+                self.add_error("person", gettext("Choose who is to hold them."))
+            elif e164(person.mobile or "") is None:
+                self.add_error("person", gettext("Their number is not known in full."))
+        return given
+
+    @property
+    def to(self) -> Holder | None:
+        person = self.cleaned_data["person"]
+        if self.cleaned_data["kind"] != "ASSIGN" or person is None:
+            return None
+        return Holder(person.name, e164(person.mobile or "") or "", person.email or "", person)
+
+
 class AtForm(forms.Form):
     """A moment on the terminal's wall clock."""
 
@@ -240,16 +307,3 @@ class AtForm(forms.Form):
         """What was typed, which knows of no zone, as the branch's wall clock."""
         at = self.cleaned_data["at"]
         return at.replace(tzinfo=ZoneInfo(self.zone))
-
-
-def e164(text: str) -> str | None:
-    """A mobile number in its one form; None where it is none."""
-    try:
-        number = phonenumbers.parse(text, HOME)
-    except phonenumbers.NumberParseException:
-        return None
-    kind = phonenumbers.number_type(number)
-    mobile = phonenumbers.PhoneNumberType
-    if kind not in (mobile.MOBILE, mobile.FIXED_LINE_OR_MOBILE):
-        return None
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

@@ -4,10 +4,11 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from merchants.actions.trail import scene
-from merchants.models import Branch, Merchant, Operation, ProviderAccount
+from merchants.models import Branch, Membership, Merchant, Operation, ProviderAccount
 from portal.rows import OfMerchant
 from portal.templatetags.show import masked_name
 
@@ -46,7 +47,7 @@ class TerminalUser(OfMerchant):
     def shown(self) -> str:
         """The name as whoever looks may see it; a job and a command see all of it."""
         if self.erased_at is not None:
-            return _("Erased person")
+            return gettext("Erased person")
         member = scene().member
         name = self.name or self.ref
         return name if member is None or member.sees_personal else masked_name(name)
@@ -166,3 +167,82 @@ class Device(OfMerchant):
 
     def __str__(self) -> str:
         return self.ref
+
+
+class BulkChange(OfMerchant):
+    """Many terminals changed at once: from a file, or chosen from the list."""
+
+    class State(models.TextChoices):
+        DRAFT = "DRAFT", _("To be checked")
+        RUNNING = "RUNNING", _("Running")
+        STOPPED = "STOPPED", _("Stopped")
+        DONE = "DONE", _("Done")
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT)
+    # As whom it is done: their rights when each row is asked for decide.
+    by = models.ForeignKey(Membership, models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=16, choices=Operation.Kind)
+    title = models.CharField(max_length=200)
+    state = models.CharField(max_length=7, choices=State, default=State.DRAFT)
+    # The file's first row, and which of its columns is what: field -> position.
+    header = models.JSONField(default=list)
+    columns = models.JSONField(default=dict)
+    key = models.CharField(max_length=100)
+    made_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    # Why it was stopped, where nobody did it.
+    said = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "key"], name="one_bulk_change_per_key"),
+        ]
+        indexes = [
+            models.Index(fields=["merchant", "-id"], name="bulk_change_newest"),
+            models.Index(
+                fields=["id"], condition=Q(state__in=("RUNNING", "STOPPED")), name="bulk_change_on"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class BulkRow(OfMerchant):
+    """One terminal of a bulk change, and what became of it."""
+
+    class State(models.TextChoices):
+        BAD = "BAD", _("Wrong")
+        WAITING = "WAITING", _("Waits")
+        ASKED = "ASKED", _("Asked")
+        DONE = "DONE", _("Done")
+        FAILED = "FAILED", _("Failed")
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT)
+    change = models.ForeignKey(BulkChange, models.PROTECT, related_name="rows")
+    # Its place in the file, from 1.
+    position = models.PositiveIntegerField()
+    state = models.CharField(max_length=7, choices=State, default=State.WAITING)
+    cells = models.JSONField(default=list)
+    terminal = models.ForeignKey(Terminal, models.PROTECT, null=True, related_name="+")
+    # Who is to hold it, as it will be asked for; let go of once it is over.
+    asked = models.JSONField(default=dict)
+    # Why it is wrong, or has failed.
+    said = models.CharField(max_length=500, blank=True)
+    operation = models.ForeignKey(Operation, models.PROTECT, null=True, related_name="+")
+    # How often it was asked for: what was withdrawn by a stop is asked for again.
+    tries = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["change", "position"], name="one_bulk_row_per_place"),
+            models.CheckConstraint(
+                condition=Q(terminal__isnull=False) | Q(state__in=("BAD", "WAITING")),
+                name="a_row_without_a_terminal_is_not_asked_for",
+            ),
+        ]
+        indexes = [models.Index(fields=["change", "state", "position"], name="bulk_row_by_state")]
+
+    def __str__(self) -> str:
+        return f"{self.change_id} {self.position}"

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from merchants.models import Branch, Drift, Membership, Operation, ProviderAccount
 from merchants.queries import branch_limit, drifts_for, known_gone
 from portal.upsert import hashes
-from terminals.models import Holding, Terminal, TerminalUser
+from terminals.models import BulkChange, BulkRow, Holding, Terminal, TerminalUser
 
 
 def terminals_for(member: Membership) -> QuerySet[Terminal]:
@@ -90,6 +90,24 @@ def drifts_seen_by(member: Membership) -> QuerySet[Drift]:
     own = Drift.objects.filter(merchant=member.merchant_id, ended_at=None, subject_kind="terminal")
     own = own.filter(subject_id__in=terminals_for(member).values("pk"))
     return own.select_related("account", "operation", "decided_by")
+
+
+def changes_for(member: Membership) -> QuerySet[BulkChange]:
+    """Changes of many terminals: one's own, and all of them for who sees every branch."""
+    own = BulkChange.objects.filter(merchant=member.merchant_id).select_related("by__user")
+    return own if member.sees_every_branch else own.filter(by=member.pk)
+
+
+def progress_of(change: BulkChange) -> dict[str, int]:
+    """How many rows stand where, by state; those whose end a person must say are `STUCK`."""
+    found = change.rows.order_by().values("state").annotate(number=Count("pk"))
+    numbers = {row["state"]: row["number"] for row in found}
+    stuck = change.rows.filter(
+        state=BulkRow.State.ASKED, operation__state=Operation.State.UNKNOWN, operation__next_at=None
+    )
+    return {state: numbers.get(state, 0) for state in BulkRow.State.values} | {
+        "STUCK": stuck.count() if numbers.get("ASKED") else 0
+    }
 
 
 def holdings_for(member: Membership) -> QuerySet[Holding]:

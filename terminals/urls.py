@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from terminals.views import differences, making, operations
+from terminals.views import bulk, differences, making, operations
 from terminals.views import fleet as views
 
 app_name = "terminals"
@@ -10,6 +10,16 @@ urlpatterns = [
     path("", views.list_, name="list"),
     path("new/", making.new_terminal, name="new"),
     path("new-branch/", making.new_branch, name="new-branch"),
+    path("many/", bulk.many, name="many"),
+    path("many/template/", bulk.template, name="template"),
+    path("many/choose/", bulk.choose, name="choose"),
+    path("many/<int:pk>/", bulk.change, name="change"),
+    path("many/<int:pk>/columns/", bulk.columns, name="columns"),
+    path("many/<int:pk>/start/", bulk.start, name="start"),
+    path("many/<int:pk>/stop/", bulk.stop, name="stop"),
+    path("many/<int:pk>/again/", bulk.again, name="again"),
+    path("many/<int:pk>/failed/", bulk.failed, name="failed"),
+    path("people/<int:pk>/off-board/", bulk.off_board, name="off-board"),
     path("operations/", operations.list_, name="all-operations"),
     path("operations/<int:pk>/", operations.operation, name="operation"),
     path("differences/", differences.list_, name="differences"),

@@ -37,8 +37,8 @@ from merchants.models import (
 from merchants.sync import run_sync
 from providers.nearpay.sandbox import DEMO_KEY, OTHER_KEY
 from settlements.models import Reconciliation
-from terminals.actions import unassign_terminal
-from terminals.models import Device, Terminal, TerminalUser
+from terminals.actions import draft_upload, unassign_terminal
+from terminals.models import BulkChange, Device, Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
 from transactions.models import Session, Transaction
 
@@ -77,6 +77,8 @@ OBJECTS = {
     "terminals:assign", "terminals:unassign", "terminals:disconnect", "terminals:operations",
     "terminals:withdraw", "terminals:decide", "terminals:holders", "terminals:operation",
     "terminals:difference", "terminals:take", "terminals:push", "terminals:leave-alone",
+    "terminals:change", "terminals:columns", "terminals:start", "terminals:stop",
+    "terminals:again", "terminals:failed", "terminals:off-board",
     "api-terminals-holders", "api-terminals-assign", "api-terminals-unassign",
     "api-terminals-disconnect",
     "transactions:detail", "transactions:slip", "settlements:detail",
@@ -88,6 +90,10 @@ OBJECTS = {
 MOVES = {
     "terminals:assign", "terminals:unassign", "terminals:disconnect", "terminals:operations",
     "terminals:withdraw", "terminals:decide",
+}  # fmt: skip
+CHANGES = {
+    "terminals:change", "terminals:columns", "terminals:start", "terminals:stop",
+    "terminals:again", "terminals:failed",
 }  # fmt: skip
 DIFFERENCES = {
     "terminals:difference", "terminals:take", "terminals:push", "terminals:leave-alone",
@@ -101,7 +107,8 @@ FORMS = {
 COLLECTIONS = {
     "home", "search", "notices", "merchants:choose-branch", "merchants:save-view",
     "terminals:people", "terminals:new", "terminals:new-branch", "terminals:all-operations",
-    "terminals:differences", "merchants:branches", "merchants:accounts", "merchants:choose-member",
+    "terminals:differences", "terminals:many", "terminals:template", "terminals:choose",
+    "merchants:branches", "merchants:accounts", "merchants:choose-member",
     "merchants:connect", "terminals:list", "transactions:list", "settlements:list",
     "merchants:trail", "merchants:tokens", "merchants:team", "merchants:invite",
     "merchants:new-role", "merchants:leave", "merchants:keeping",
@@ -168,6 +175,11 @@ def worlds(play: Any, alice: Membership, mallory: Membership) -> dict[str, Any]:
         first = Terminal.objects.filter(account=account).exclude(ref=None).order_by("pk")[0]
         said = Said("terminal", first.pk, "HOLDER", first.terminal_user_id, None)
         note_drift(account, [said], timezone.now())
+    for member in (alice, mallory):
+        draft_upload(
+            title="people.csv", header=["tid", "name"], rows=[["1", "Huda"]], by=member, key="f",
+            at=timezone.now(),
+        )  # fmt: skip
     return {"own": own, "other": other, "alice": alice, "mallory": mallory}
 
 
@@ -198,11 +210,19 @@ def own_url(name: str, account: ProviderAccount) -> str:
         pk = account.merchant.custom_roles.order_by("pk")[0].pk
     elif name == "merchants:close-gap":
         pk = account.gaps.order_by("pk")[0].pk
+    elif name in CHANGES:
+        pk = BulkChange.objects.filter(merchant=account.merchant).order_by("pk")[0].pk
     elif name in DIFFERENCES:
         pk = Drift.objects.filter(account=account).order_by("pk")[0].pk
     elif name == "terminals:operation":
         pk = Operation.objects.filter(account=account).order_by("pk")[0].pk
-    elif name in ("terminals:person", "terminals:reveal", "terminals:erase", "person-data"):
+    elif name in (
+        "terminals:person",
+        "terminals:reveal",
+        "terminals:erase",
+        "person-data",
+        "terminals:off-board",
+    ):
         pk = TerminalUser.objects.filter(account=account).order_by("pk")[0].pk
     elif name in MOVES or name in API_MOVES:
         own = Terminal.objects.filter(account=account).exclude(ref=None)
@@ -229,6 +249,7 @@ def state() -> dict[str, Any]:
         "gaps": list(Gap.objects.order_by("pk").values_list("pk", "asked_at")),
         "members": list(Membership.objects.order_by("pk").values_list("pk", "role", "ended_at")),
         "invitations": Invitation.objects.count(),
+        "bulk": list(BulkChange.objects.order_by("pk").values_list("state", "columns")),
         "drift": list(Drift.objects.order_by("pk").values_list("ended_at", "ignored_until")),
         "operations": list(Operation.objects.order_by("pk").values_list("pk", "state")),
         "people": list(TerminalUser.objects.order_by("pk").values_list("name", "erased_at")),
@@ -358,7 +379,8 @@ class TestOutsider:
 
 def _only_post(name: str) -> bool:
     return name in (
-        *API_MOVES, *(DIFFERENCES - {"terminals:difference"}),
+        *API_MOVES, *(DIFFERENCES - {"terminals:difference"}), "terminals:off-board",
+        *(CHANGES - {"terminals:change", "terminals:failed"}),
         "merchants:sync-now", "merchants:pause", "merchants:resume", "merchants:remove-view",
         "merchants:close-gap", "merchants:end-member", "merchants:withdraw-invitation",
         "merchants:leave", "merchants:revoke-token", "terminals:reveal",
@@ -430,6 +452,11 @@ RIGHTS = {
     **dict.fromkeys(
         sorted(API_MOVES | DIFFERENCES - {"terminals:difference"}), Right.FLEET
     ),
+    **dict.fromkeys(sorted(CHANGES), Right.FLEET),
+    "terminals:off-board": Right.FLEET,
+    "terminals:many": Right.FLEET,
+    "terminals:template": Right.FLEET,
+    "terminals:choose": Right.FLEET,
     "terminals:new": Right.FLEET,
     "terminals:new-branch": Right.FLEET,
     "terminals:operations": Right.LOOK_UP,

@@ -13,8 +13,8 @@ from merchants.forms import DEMO_PASSWORD
 from merchants.models import Branch, Drift, Operation, ProviderAccount, SyncRun
 from merchants.sync import Ask, run_sync
 from settlements.models import Reconciliation
-from terminals.actions import unassign_terminal
-from terminals.models import Terminal, TerminalUser
+from terminals.actions import draft_upload, unassign_terminal
+from terminals.models import BulkChange, Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
 from transactions.models import Transaction
 
@@ -32,10 +32,6 @@ def nearpay(play: Any) -> Played:
 def account(nearpay: Played, alice: Any) -> ProviderAccount:
     made = nearpay.connect(alice.merchant)
     assert run_sync(made.pk, limits=QUICK).state == "DONE"
-    terminal = Terminal.objects.exclude(terminal_user=None).exclude(ref=None).order_by("pk")[0]
-    said = Said("terminal", terminal.pk, "HOLDER", terminal.terminal_user_id, None)
-    note_drift(made, [said], NOON)
-    unassign_terminal(terminal=terminal, by=alice, key="asked", at=NOON)
     return made
 
 
@@ -46,7 +42,26 @@ def browser(alice: Any) -> Client:
     return confirm(client, alice.user)
 
 
+def furnish(account: ProviderAccount) -> None:
+    """A difference, something asked, and a change of many, where there are none yet."""
+    if BulkChange.objects.filter(merchant=account.merchant).exists():
+        return
+    by = account.merchant.memberships.order_by("pk")[0]
+    own = Terminal.objects.filter(account=account).exclude(ref=None)
+    terminal = own.exclude(terminal_user=None).order_by("pk")[0]
+    said = Said("terminal", terminal.pk, "HOLDER", terminal.terminal_user_id, None)
+    note_drift(account, [said], NOON)
+    unassign_terminal(terminal=terminal, by=by, key="asked", at=NOON)
+    rows = [[terminal.tid, "Huda", "+966551112233"], ["1", "Huda", "+966551112233"]]
+    header = ["tid", "name", "mobile"]
+    draft_upload(title="people.csv", header=header, rows=rows, by=by, key="f", at=NOON)
+
+
 def urls(account: ProviderAccount) -> dict[str, str]:
+    """The address of every page, by a name for it."""
+    furnish(account)
+    bulk = BulkChange.objects.filter(merchant=account.merchant).order_by("pk")[0]
+
     def first(model: Any) -> int:
         return int(model.objects.filter(account=account).order_by("-pk")[0].pk)
 
@@ -61,6 +76,9 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "operation": f"/terminals/operations/{first(Operation)}/",
         "differences": "/terminals/differences/",
         "difference": f"/terminals/differences/{first(Drift)}/",
+        "many": "/terminals/many/",
+        "choose": "/terminals/many/choose/",
+        "bulk change": f"/terminals/many/{bulk.pk}/",
         "new terminal": "/terminals/new/",
         "new branch": "/terminals/new-branch/",
         "people": "/terminals/people/",

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
@@ -26,8 +27,8 @@ from merchants.models import (
 )
 from merchants.sync import run_sync
 from providers.nearpay.sandbox import OTHER_KEY
-from terminals.actions import unassign_terminal
-from terminals.models import Terminal, TerminalUser
+from terminals.actions import draft_chosen, draft_upload, unassign_terminal
+from terminals.models import BulkChange, Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
 from tests.test_access import addresses
 from transactions.models import Transaction
@@ -38,6 +39,7 @@ pytestmark = pytest.mark.django_db
 WITHOUT = {
     "language": "a cookie of one's own; nothing is stored",
     "theme": "likewise",
+    "terminals:columns": "reads one's own draft in another way; nothing is asked of anybody",
     "merchants:hook": "a provider's word that something changed; what is read then is a run's",
 }
 PASSWORD, OTHER_PASSWORD = "a long enough one 7", "another long one 8"
@@ -91,8 +93,17 @@ def changes(
     )
     Operation.objects.filter(pk=stuck.pk).update(state="UNKNOWN", sent_at=NOON, next_at=None)
     held = fleet[0].terminal_user_id
-    note_drift(account, [Said("terminal", fleet[0].pk, "HOLDER", held, None if held else -1)], NOON)
+    assert held is not None
+    note_drift(account, [Said("terminal", fleet[0].pk, "HOLDER", held, None)], NOON)
     differing = [Drift.objects.get().pk]
+    drafts = [
+        draft_chosen(
+            kind="DISCONNECT", terminals=fleet[:1], title="x", by=alice, key=f"d{each}", at=NOON
+        )
+        for each in range(3)
+    ]
+    BulkChange.objects.filter(pk=drafts[2].pk).update(state="STOPPED")
+    BulkChange.objects.filter(pk=drafts[1].pk).update(state="RUNNING")
     return {
         "account_login": (
             reverse("account_login"),
@@ -225,6 +236,22 @@ def changes(
         "terminals:leave-alone": (
             reverse("terminals:leave-alone", args=differing), {"days": "7"}, "drift.ignored",
         ),
+        "terminals:many": (
+            reverse("terminals:many"),
+            {"file": SimpleUploadedFile("a.csv", b"tid,name\n1,Huda\n"), "key": "k7"},
+            "bulk.made",
+        ),
+        "terminals:choose": (
+            reverse("terminals:choose"),
+            {"terminal": [str(fleet[0].pk)], "kind": "DISCONNECT", "key": "k8"},
+            "bulk.made",
+        ),
+        "terminals:start": (reverse("terminals:start", args=[drafts[0].pk]), {}, "bulk.started"),
+        "terminals:stop": (reverse("terminals:stop", args=[drafts[1].pk]), {}, "bulk.stopped"),
+        "terminals:again": (reverse("terminals:again", args=[drafts[2].pk]), {}, "bulk.again"),
+        "terminals:off-board": (
+            reverse("terminals:off-board", args=[held]), {"key": "k9"}, "person.off_boarded",
+        ),
         "terminals:new": (
             reverse("terminals:new"),
             {"account": account.pk, "branch": branch, "name": "Till", "code": "9", "key": "k5"},
@@ -281,7 +308,8 @@ class TestChanges:
             "terminals:reveal", "terminals:erase", "terminals:assign", "terminals:unassign",
             "terminals:disconnect", "terminals:withdraw", "terminals:decide",
             "terminals:operation", "terminals:take", "terminals:push", "terminals:leave-alone",
-            "terminals:new", "terminals:new-branch",
+            "terminals:new", "terminals:new-branch", "terminals:many", "terminals:choose",
+            "terminals:start", "terminals:stop", "terminals:again", "terminals:off-board",
         ],
     )  # fmt: skip
     def test_each_writes_exactly_one_entry(
@@ -360,6 +388,7 @@ READING = {
     "merchants:account", "merchants:progress", "merchants:trail", "merchants:team",
     "terminals:list", "terminals:holders", "person-data", "merchants:own-data",
     "terminals:all-operations", "terminals:differences", "terminals:difference",
+    "terminals:template", "terminals:change", "terminals:failed",
     "terminals:operations",
     "terminals:detail", "terminals:people", "terminals:person", "transactions:list",
     "transactions:detail", "transactions:slip", "settlements:list", "settlements:detail",
@@ -371,10 +400,13 @@ READ_FACTORS = {
 }  # fmt: skip
 
 
-def test_what_is_only_read_takes_no_post(account: ProviderAccount, browser: Client) -> None:
+def test_what_is_only_read_takes_no_post(
+    account: ProviderAccount, alice: Membership, browser: Client
+) -> None:
     from tests.test_access import OBJECTS, own_url
 
     note_drift(account, [Said("terminal", Terminal.objects.all()[0].pk, "GONE", True, False)], NOON)
+    draft_upload(title="x", header=["a"], rows=[["1"]], by=alice, key="f", at=NOON)
     for name in READING:
         path = own_url(name, account) if name in OBJECTS else reverse(name)
         assert browser.post(path).status_code == 405, name

@@ -141,8 +141,8 @@ class _Turn:
         except Unknown as failure:
             self._unknown(operation, str(failure))
         except (Unreachable, Throttled, NotAuthorised) as failure:
-            # Nothing was changed, so it is as it was before.
-            self.own.filter(pk=operation.pk).update(state=before)
+            # Nothing was changed, so it is as it was before, and counts as no try.
+            self.own.filter(pk=operation.pk).update(state=before, tries=F("tries") - 1)
             self._wait(operation, failure)
             return False
         except Refused as failure:

@@ -204,5 +204,12 @@
     if (form) {
       form.requestSubmit();
     }
+    // One box for all the others of its form.
+    var all = event.target.dataset.all;
+    if (all) {
+      event.target.form.querySelectorAll('input[name="' + all + '"]').forEach(function (box) {
+        box.checked = event.target.checked;
+      });
+    }
   });
 })();

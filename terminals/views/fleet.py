@@ -117,6 +117,7 @@ def _person(
         "may_erase": member.may(Right.FLEET),
         "zone": providers()[found.account.provider].default_zone,
         "holdings": _held_by(member, found),
+        "key": uuid4().hex,
     }
     status = 422 if form.errors else 200
     return htmx.page(request, "terminals/person.html", context, status=status)
