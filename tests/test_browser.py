@@ -14,10 +14,11 @@ from django.contrib.auth.hashers import make_password
 from django.utils.timezone import now
 
 from merchants.actions.people import add_person
-from merchants.models import Merchant, ProviderAccount
+from merchants.models import Merchant, Operation, ProviderAccount
 from merchants.sync import run_sync
 from portal.embedded import ROOT
 from providers.base.sandbox import wait_for
+from terminals.models import Terminal
 from tests.conftest import PROVE, QUICK, environment
 from tests.hostile import poison
 from tests.test_pages import urls
@@ -282,9 +283,69 @@ def test_a_passkey_is_added_and_signs_in_by_itself(served: str, browser: Any) ->
     assert wrong == []
 
 
+def _grave(page: Any) -> list[str]:
+    """What axe finds that keeps somebody out."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [each["id"] for each in found if each["impact"] in ("serious", "critical")]
+
+
+@pytest.fixture
+def held(shop: ProviderAccount, addresses: dict[str, str]) -> list[int]:
+    """Terminals that somebody holds and of which nothing was asked."""
+    busy = Operation.objects.values("subject_id")
+    own = Terminal.objects.filter(account=shop).exclude(ref=None).exclude(terminal_user=None)
+    return list(own.exclude(pk__in=busy).order_by("pk").values_list("pk", flat=True))
+
+
+def test_a_terminal_is_handed_over_seen_live_and_stands_in_its_history(
+    served: str, shop: ProviderAccount, held: list[int], browser: Any, settings: Any
+) -> None:
+    """Assign, what will happen in words, the state as it changes, and the ledger."""
+    worker = [sys.executable, "-m", "tests.merchants.die", str(shop.pk), "0"]
+    own = environment() | {"DJANGO_SETTINGS_MODULE": "portal.settings"}
+    own["PROVIDER_HOSTS"] = ",".join(settings.PROVIDER_HOSTS)
+    looks = [(language, width) for language in ("en", "ar") for width in (1440, 390)]
+    done = {"en": "Done", "ar": "تمت"}
+    waits = {"en": "Waits to be sent", "ar": "ينتظر الإرسال"}
+    effect = {"en": "Makes Huda", "ar": "يعرّف Huda"}
+    for (language, width), pk in zip(looks, held, strict=False):
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        context.add_cookies([{"name": "language", "value": language, "url": served}])
+        page = context.new_page()
+        wrong = _listen(page)
+        _sign_in(page, served)
+        page.goto(f"{served}/terminals/{pk}/")
+        page.click("#ledger a.primary")
+        name = f"Huda {language} {width}"
+        page.fill("[name=name]", name)
+        page.fill("[name=mobile]", f"+9665511{pk % 100:02d}{width:04d}"[:13])
+        page.click("form.form .primary")
+        page.wait_for_selector("input[name=sure]", state="attached")
+        assert effect[language] in page.inner_text("main")
+        assert _grave(page) == []
+        page.click("form.form .primary")
+        page.wait_for_selector("#ledger .notice")
+        assert waits[language] in page.inner_text("#ledger")
+        assert _grave(page) == []
+        subprocess.run(worker, env=own, cwd=ROOT, check=True, capture_output=True)
+        # Nobody loads the page anew: it says so by itself.
+        page.wait_for_function(
+            "word => document.querySelector('#ledger table').innerText.includes(word)",
+            arg=done[language],
+        )
+        page.goto(f"{served}/terminals/{pk}/holders/")
+        assert name in page.inner_text("#holders")
+        assert _grave(page) == []
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0
+        assert wrong == []
+        context.close()
+
+
 def test_every_page_in_every_look(served: str, shop: ProviderAccount) -> None:
     """No violation of the policy, no error, nothing wider than the screen, no finding of axe."""
-    from axe_playwright_python.sync_playwright import Axe
     from playwright.sync_api import sync_playwright
 
     pages = urls(shop)
@@ -308,8 +369,7 @@ def test_every_page_in_every_look(served: str, shop: ProviderAccount) -> None:
                 page.wait_for_load_state("networkidle")
                 wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
                 assert wide <= 0, (name, language, width, wide)
-                found = Axe().run(page).response["violations"]
-                grave = [each["id"] for each in found if each["impact"] in ("serious", "critical")]
+                grave = _grave(page)
                 assert grave == [], (name, language, width, scheme, grave)
                 if SHOTS:
                     file = f"{SHOTS}/{name}.{language}.{scheme}.{width}.png"
