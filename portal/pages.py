@@ -102,6 +102,8 @@ UNDER = {
     "terminals:detail": "terminals:list",
     "terminals:holders": "terminals:list",
     "terminals:new": "terminals:list",
+    "terminals:describe": "terminals:list",
+    "timeline": "terminals:list",
     "terminals:many": "terminals:list",
     "terminals:choose": "terminals:list",
     "terminals:change": "terminals:list",

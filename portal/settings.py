@@ -126,6 +126,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 6 * 3600.0,
         "options": {"expires": 3600},
     },
+    "find what is wrong and tell of it": {
+        "task": "reports.note_alerts",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "let go of old keys of operations": {
         "task": "merchants.forget_keys",
         "schedule": 3600.0,

@@ -4,26 +4,37 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.timezone import now
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from merchants.actions.trail import listed, saw, searched
 from merchants.models import Branch, Membership, Right
-from merchants.queries import MOST_BRANCHES, Freshness, freshness_of, member_of, member_with
+from merchants.queries import (
+    MOST_BRANCHES,
+    Freshness,
+    freshness_of,
+    main_zone,
+    member_of,
+    member_with,
+)
 from portal import htmx
 from portal.confirm import ask_again, is_confirmed
 from portal.templatetags.show import day, query_of
 from providers.base.registry import providers, words
 from reports import charts, queries
+from reports.forms import AlertChoices
+from reports.health import LIVE, choices_of, choose, wanted_by
 from reports.personal import kept_of
 from reports.search import search
-from terminals.models import TerminalUser
-from terminals.queries import terminal_users_for
+from reports.timeline import timeline_of
+from terminals.models import Terminal, TerminalUser
+from terminals.queries import terminal_users_for, terminals_for
 from transactions.columns import TRANSACTIONS
 from transactions.models import Scheme
 
@@ -118,11 +129,13 @@ def notices(request: HttpRequest) -> HttpResponse:
     moment = now()
     clocks, _branches = queries.clocks_of(member, moment)
     accounts = queries.troubles(member)
+    told = wanted_by(member).exclude(rule__in=LIVE) if member.may(Right.LOOK_UP) else []
     if "count" in request.GET and getattr(request, "htmx", False):
-        return htmx.page(request, "reports/notices.html", {"count": len(accounts)}, fragment="dot")
+        count = len(accounts) + len(told)
+        return htmx.page(request, "reports/notices.html", {"count": count}, fragment="dot")
     fleet = _attention(member, clocks, moment) if member.may(Right.LOOK_UP) else []
     _note_people(request, member, fleet)
-    context = {"accounts": accounts, "fleet": fleet}
+    context = {"accounts": accounts, "fleet": fleet, "told": told, "zone": main_zone(member)}
     return htmx.page(request, "reports/notices.html", context)
 
 
@@ -268,3 +281,40 @@ def _attention(
         }
         for each in found
     ]
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def alert_choices(request: HttpRequest) -> HttpResponse:
+    """How one wants to hear of what waits: not at all, in the portal, or by mail too."""
+    member = member_with(request, Right.LOOK_UP)
+    form = AlertChoices(request.POST or None, initial=choices_of(member))
+    if form.is_valid():
+        choose(by=member, ways=form.cleaned_data)
+        messages.success(request, _("Saved."))
+        return redirect("notices")
+    status = 422 if form.errors else 200
+    return htmx.page(request, "reports/choices.html", {"form": form}, status=status)
+
+
+def own_terminal(request: HttpRequest, pk: int) -> Terminal:
+    """The terminal, 404 for whoever may not see it."""
+    return get_object_or_404(terminals_for(member_of(request)), pk=pk)
+
+
+@htmx.object_view(own_terminal, "GET", "HEAD")
+def terminal_timeline(request: HttpRequest, terminal: Terminal) -> HttpResponse:
+    """What was done with a terminal and what it did, on one line; a week at a time."""
+    member = member_with(request, Right.LOOK_UP)
+    zone = terminal.branch.zone if terminal.branch else "UTC"
+    weeks = request.GET.get("weeks", "0")
+    back = int(weeks) if weeks.isascii() and weeks.isdigit() and len(weeks) < 4 else 0
+    until = now() - back * queries.WEEK
+    since = until - queries.WEEK
+    if member.sees_personal:
+        listed("timeline")
+    context = {
+        "terminal": terminal, "moments": timeline_of(member, terminal, since, until),
+        "since": since, "until": until, "zone": zone, "back": back,
+    }  # fmt: skip
+    return htmx.page(request, "reports/timeline.html", context)

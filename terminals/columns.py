@@ -62,6 +62,14 @@ TERMINALS = List(
     (
         identifier("tid", _("Terminal id"), lambda row: row.tid, fixed=True, css="keep"),
         called("name", _("Name"), lambda row: row.name, usual=False),
+        called("label", _("Label"), lambda row: row.label, usual=False),
+        Column(
+            "spare",
+            _("Ready to be handed out"),
+            lambda row: gettext("yes") if row.spare else gettext("no"),
+            usual=False,
+        ),
+        called("note", _("Note"), lambda row: row.note, usual=False),
         Column(
             "state", _("Connected"), lambda row: row.connected, _state, fixed=True, css="end keep"
         ),
@@ -89,7 +97,7 @@ TERMINALS = List(
         _("No terminal fits"),
         _("Terminals appear here as soon as a provider's account has been read."),
     ),
-    fields=("branch", "connected", "assigned", "tid"),
+    fields=("branch", "connected", "assigned", "tid", "label", "spare"),
     actions="terminals/list_actions.html",
 )
 PEOPLE = List(

@@ -21,6 +21,9 @@ class TerminalFilter(FilterSet):
         field_name="terminal_user", lookup_expr="isnull", exclude=True, label=_("Held by somebody")
     )
 
+    label = CharFilter(lookup_expr="icontains", label=_("Label"))
+    spare = BooleanFilter(label=_("Ready to be handed out"))
+
     class Meta:
         model = Terminal
         fields: ClassVar = ["branch", "terminal_user", "tid", "connected"]

@@ -213,6 +213,19 @@ class CreateBranch(_AskForm):
         return {**given, "owner": own}
 
 
+class DescribeTerminal(forms.Form):
+    """The merchant's own words about a terminal."""
+
+    label = forms.CharField(
+        label=_("Label"), max_length=100, required=False,
+        help_text=_("Such as the till's place or the number on its sticker."),
+    )  # fmt: skip
+    note = forms.CharField(
+        label=_("Note"), max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 4})
+    )
+    spare = forms.BooleanField(label=_("Lies ready to be handed out"), required=False)
+
+
 class UploadForm(forms.Form):
     """A file of who is to hold what."""
 

@@ -84,6 +84,11 @@ class Terminal(OfMerchant):
     # from Monday, a bit for each hour of its branch's clock. None before that.
     usual_hours = ArrayField(models.IntegerField(), size=7, null=True)
     hours_told_at = models.DateTimeField(null=True)
+    # The merchant's own words: no provider knows of them, and no reading changes them.
+    label = models.CharField(max_length=100, blank=True, default="", db_default="")
+    note = models.CharField(max_length=1000, blank=True, default="", db_default="")
+    # Lies in a drawer, to be handed out.
+    spare = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = [

@@ -126,6 +126,14 @@ def holder_at(
     return own.select_related("terminal_user").order_by("-since_at", "-pk").first()
 
 
+def held_since(terminals: Sequence[Terminal]) -> dict[int, datetime]:
+    """Since when each terminal is held by whoever holds it, as far as the ledger knows."""
+    own = Holding.objects.filter(terminal__in=terminals).order_by("terminal", "-since_at", "-pk")
+    rows = own.distinct("terminal").values_list("terminal", "terminal_user", "since_at")
+    holders = {each.pk: each.terminal_user_id for each in terminals}
+    return {pk: since for pk, holder, since in rows if holders[pk] == holder}
+
+
 def holding_then(at: str) -> Subquery:
     """Who held a row's terminal at the row's own time, in the row's own query: see `held_then`."""
     own = Holding.objects.filter(terminal=OuterRef("terminal"), since_at__lte=OuterRef(at))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from terminals.views import bulk, differences, making, operations
+from terminals.views import bulk, differences, making, operations, paper
 from terminals.views import fleet as views
 
 app_name = "terminals"
@@ -34,6 +34,9 @@ urlpatterns = [
     path("<int:pk>/operations/", views.operations, name="operations"),
     path("<int:pk>/operations/withdraw/", views.withdraw, name="withdraw"),
     path("<int:pk>/operations/decide/", views.decide, name="decide"),
+    path("<int:pk>/words/", paper.describe, name="describe"),
+    path("report/", paper.report, name="report"),
+    path("people/<int:pk>/sheet/", paper.sheet, name="sheet"),
     path("<int:pk>/holders/", views.holders, name="holders"),
     path("people/", views.people, name="people"),
     path("people/<int:pk>/", views.person, name="person"),

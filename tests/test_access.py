@@ -78,7 +78,8 @@ OBJECTS = {
     "terminals:withdraw", "terminals:decide", "terminals:holders", "terminals:operation",
     "terminals:difference", "terminals:take", "terminals:push", "terminals:leave-alone",
     "terminals:change", "terminals:columns", "terminals:start", "terminals:stop",
-    "terminals:again", "terminals:failed", "terminals:off-board",
+    "terminals:again", "terminals:failed", "terminals:off-board", "timeline",
+    "terminals:describe", "terminals:sheet",
     "api-terminals-holders", "api-terminals-assign", "api-terminals-unassign",
     "api-terminals-disconnect",
     "transactions:detail", "transactions:slip", "settlements:detail",
@@ -105,9 +106,10 @@ FORMS = {
 }  # fmt: skip
 # Everybody's, narrowed to what is theirs.
 COLLECTIONS = {
-    "home", "search", "notices", "merchants:choose-branch", "merchants:save-view",
+    "home", "search", "notices", "alert-choices", "merchants:choose-branch", "merchants:save-view",
     "terminals:people", "terminals:new", "terminals:new-branch", "terminals:all-operations",
     "terminals:differences", "terminals:many", "terminals:template", "terminals:choose",
+    "terminals:report",
     "merchants:branches", "merchants:accounts", "merchants:choose-member",
     "merchants:connect", "terminals:list", "transactions:list", "settlements:list",
     "merchants:trail", "merchants:tokens", "merchants:team", "merchants:invite",
@@ -222,9 +224,10 @@ def own_url(name: str, account: ProviderAccount) -> str:
         "terminals:erase",
         "person-data",
         "terminals:off-board",
+        "terminals:sheet",
     ):
         pk = TerminalUser.objects.filter(account=account).order_by("pk")[0].pk
-    elif name in MOVES or name in API_MOVES:
+    elif name in MOVES or name in API_MOVES or name in ("timeline", "terminals:describe"):
         own = Terminal.objects.filter(account=account).exclude(ref=None)
         pk = own.order_by("pk")[0].pk
     elif "branch" in name:
@@ -417,7 +420,7 @@ RIGHTS = {
             "api-transactions-receipt", "api-sessions-list", "api-sessions-detail",
             "api-operations-list", "api-operations-detail", "terminals:holders",
             "api-terminals-holders", "terminals:operation", "terminals:all-operations",
-            "terminals:difference", "terminals:differences",
+            "terminals:difference", "terminals:differences", "timeline", "alert-choices",
         ),
         Right.LOOK_UP,
     ),
@@ -454,6 +457,9 @@ RIGHTS = {
     ),
     **dict.fromkeys(sorted(CHANGES), Right.FLEET),
     "terminals:off-board": Right.FLEET,
+    "terminals:describe": Right.FLEET,
+    "terminals:sheet": Right.FLEET,
+    "terminals:report": Right.EXPORT,
     "terminals:many": Right.FLEET,
     "terminals:template": Right.FLEET,
     "terminals:choose": Right.FLEET,

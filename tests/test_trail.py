@@ -16,6 +16,7 @@ from merchants.actions.people import add_person, make_token, one_time_link
 from merchants.actions.team import Place, invite
 from merchants.actions.trail import seal_entries, values_of
 from merchants.models import (
+    Alert,
     ApiToken,
     AuditEntry,
     CustomRole,
@@ -252,6 +253,13 @@ def changes(
         "terminals:off-board": (
             reverse("terminals:off-board", args=[held]), {"key": "k9"}, "person.off_boarded",
         ),
+        "terminals:describe": (
+            reverse("terminals:describe", args=free),
+            {"label": "Till 3", "spare": "on"}, "terminal.described",
+        ),
+        "alert-choices": (
+            reverse("alert-choices"), dict.fromkeys(Alert.Rule.values, "MAIL"), "alerts.chosen",
+        ),
         "terminals:new": (
             reverse("terminals:new"),
             {"account": account.pk, "branch": branch, "name": "Till", "code": "9", "key": "k5"},
@@ -310,6 +318,7 @@ class TestChanges:
             "terminals:operation", "terminals:take", "terminals:push", "terminals:leave-alone",
             "terminals:new", "terminals:new-branch", "terminals:many", "terminals:choose",
             "terminals:start", "terminals:stop", "terminals:again", "terminals:off-board",
+            "alert-choices", "terminals:describe",
         ],
     )  # fmt: skip
     def test_each_writes_exactly_one_entry(
@@ -388,7 +397,8 @@ READING = {
     "merchants:account", "merchants:progress", "merchants:trail", "merchants:team",
     "terminals:list", "terminals:holders", "person-data", "merchants:own-data",
     "terminals:all-operations", "terminals:differences", "terminals:difference",
-    "terminals:template", "terminals:change", "terminals:failed",
+    "terminals:template", "terminals:change", "terminals:failed", "timeline",
+    "terminals:sheet", "terminals:report",
     "terminals:operations",
     "terminals:detail", "terminals:people", "terminals:person", "transactions:list",
     "transactions:detail", "transactions:slip", "settlements:list", "settlements:detail",

@@ -1,5 +1,6 @@
 """Who works where, the accounts at providers, and the record of every sync."""
 
+from merchants.models.alerts import Alert, AlertChoice
 from merchants.models.drift import Drift
 from merchants.models.operations import Operation
 from merchants.models.people import (
@@ -42,6 +43,8 @@ from merchants.rights import Right, Role
 __all__ = [
     "ACTIONS",
     "SUBJECTS",
+    "Alert",
+    "AlertChoice",
     "ApiToken",
     "AuditEntry",
     "AuditHead",

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from merchants.actions.operations import NotOffered, need_offered, request_operation
-from merchants.actions.trail import Personal
+from merchants.actions.trail import Personal, record
 from merchants.models import Branch, Membership, Operation, ProviderAccount, Right
 from providers.base.provider import AssignsTerminals, CreatesTerminals, DisconnectsTerminals
 from terminals.models import Terminal, TerminalUser
@@ -110,6 +111,23 @@ def create_terminal(
         kind=Operation.Kind.CREATE_TERMINAL, account=account, subject=None, makes="terminal",
         asked=asked, by=by, key=key, at=at, facts={"name": name, "branch": branch.name},
     )  # fmt: skip
+
+
+@transaction.atomic
+def describe_terminal(
+    *, terminal: Terminal, label: str, note: str, spare: bool, by: Membership
+) -> None:
+    """Keep the merchant's own words about a terminal, and whether it lies ready."""
+    by.need(Right.FLEET)
+    new = {"label": label, "note": note, "spare": spare}
+    changed = {
+        name: [getattr(terminal, name), value]
+        for name, value in new.items()
+        if getattr(terminal, name) != value
+    }
+    if changed:
+        Terminal.objects.filter(pk=terminal.pk).update(**new)
+        record("terminal.described", subject=terminal, facts=changed)
 
 
 def _need(by: Membership, terminal: Terminal, capability: type) -> None:
