@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import BigIntegerField, Case, Count, F, Max, Sum, Value, When
 from django.db.models.functions import TruncHour
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -39,13 +39,13 @@ class Moment:
 def timeline_of(
     member: Membership, terminal: Terminal, since: datetime, until: datetime
 ) -> list[Moment]:
-    """Everything between two moments, the latest first: seven queries, however much there is."""
-    sales = _by_hour(member, terminal, since, until)
+    """Everything between two moments, the latest first: six queries, however much there is."""
+    sold = _sold(member, terminal, since, until)
+    hours = {row["hour"] for row in sold if row["one"] == 0}
     found = [
         *_held(terminal, since, until), *_operations(terminal, since, until),
         *_differences(terminal, since, until), *_devices(terminal, since, until),
-        *_sales(sales), *_single(member, terminal, since, until),
-        *_silent({row["hour"] for row in sales}, terminal, since, until),
+        *_sales(sold), *_single(sold), *_silent(hours, terminal, since, until),
     ]  # fmt: skip
     if member.may(Right.FIGURES):
         found += _closes(member, terminal, since, until)
@@ -92,38 +92,37 @@ def _devices(terminal: Terminal, since: datetime, until: datetime) -> Iterator[M
         yield Moment(each.last_seen_at, _("Last payment on this device"), "plain", each.ref)
 
 
-def _by_hour(member: Membership, terminal: Terminal, since: datetime, until: datetime) -> list[Any]:
-    """Sales by the hour: a till's day would be longer than anybody reads."""
+def _sold(member: Membership, terminal: Terminal, since: datetime, until: datetime) -> list[Any]:
+    """Plain sales by the hour, since a till's day would be longer than anybody reads; and each
+    decline, reversal and refund as a row of its own (`one` is its pk)."""
     own = transactions_for(member).filter(
-        terminal=terminal, kind=Kind.PURCHASE, status=Status.APPROVED,
-        occurred_at__gte=since, occurred_at__lt=until,
+        terminal=terminal, occurred_at__gte=since, occurred_at__lt=until
+    )
+    plain = When(kind=Kind.PURCHASE, status=Status.APPROVED, then=Value(0))
+    one = Case(plain, default=F("pk"), output_field=BigIntegerField())
+    own = own.annotate(hour=TruncHour("occurred_at"), one=one)
+    rows = own.order_by().values("hour", "currency", "one").annotate(
+        number=Count("pk"), minor=Sum("captured_minor"), last=Max("occurred_at"),
+        what=Max("kind"), state=Max("status"), asked=Max("amount_minor"),
     )  # fmt: skip
-    rows = own.annotate(hour=TruncHour("occurred_at")).order_by().values("hour", "currency")
-    sums = {"number": Count("pk"), "minor": Sum("captured_minor"), "last": Max("occurred_at")}
-    return list(rows.annotate(**sums))
+    return list(rows.order_by("-last", "-one"))
 
 
 def _sales(rows: list[Any]) -> Iterator[Moment]:
     for row in rows:
-        title = _("Sales: %(number)s") % {"number": row["number"]}
-        yield Moment(row["last"], title, "good", minor=row["minor"], currency=row["currency"])
+        if row["one"] == 0:
+            title = _("Sales: %(number)s") % {"number": row["number"]}
+            yield Moment(row["last"], title, "good", minor=row["minor"], currency=row["currency"])
 
 
-def _single(
-    member: Membership, terminal: Terminal, since: datetime, until: datetime
-) -> Iterator[Moment]:
+def _single(rows: list[Any]) -> Iterator[Moment]:
     """What is no plain sale: declines, reversals, refunds."""
-    plain = Q(kind=Kind.PURCHASE, status=Status.APPROVED)
-    own = transactions_for(member).filter(
-        terminal=terminal, occurred_at__gte=since, occurred_at__lt=until
-    )
-    for each in own.exclude(plain).order_by("-occurred_at", "-pk")[:MOST]:
-        mark = "bad" if each.status == Status.DECLINED else "plain"
-        title = f"{each.get_kind_display()}: {each.get_status_display()}"
-        url = reverse("transactions:detail", args=[each.pk])
-        yield Moment(
-            each.occurred_at, title, mark, url=url, minor=each.signed_minor, currency=each.currency
-        )
+    for row in [each for each in rows if each["one"]][:MOST]:
+        mark = "bad" if row["state"] == Status.DECLINED else "plain"
+        title = f"{Kind(row['what']).label}: {Status(row['state']).label}"
+        minor = -row["asked"] if row["what"] == Kind.REFUND else row["asked"]
+        url = reverse("transactions:detail", args=[row["one"]])
+        yield Moment(row["last"], title, mark, url=url, minor=minor, currency=row["currency"])
 
 
 def _closes(
