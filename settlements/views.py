@@ -1,11 +1,14 @@
 """Reconciliations: closes of terminals, POS against host."""
 
 from urllib.parse import urlencode
+from uuid import uuid4
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -20,11 +23,15 @@ from merchants.queries import (
     saved_views,
 )
 from portal import htmx
+from portal.conflicts import Conflict
 from portal.lists import Listing, show
 from settlements import queries
+from settlements.actions import reconcile_terminal
 from settlements.columns import RECONCILIATIONS
 from settlements.filters import ReconciliationFilter
 from settlements.models import Reconciliation, SchemeTotal
+from terminals.models import Terminal
+from terminals.queries import terminals_for
 
 
 @login_required
@@ -83,3 +90,20 @@ def _sums(schemes: list[SchemeTotal]) -> dict[str, int]:
         "pos_count": sum(each.pos_total_count for each in schemes),
         "host_count": sum(each.host_total_count for each in schemes),
     }
+
+
+def own_terminal(request: HttpRequest, pk: int) -> Terminal:
+    """The terminal, 404 for whoever may not see it."""
+    return get_object_or_404(terminals_for(member_of(request)), pk=pk)
+
+
+@htmx.object_view(own_terminal, "POST")
+def reconcile(request: HttpRequest, terminal: Terminal) -> HttpResponse:
+    """Ask the provider to close the terminal's day now."""
+    member = member_with(request, Right.FLEET)
+    key = request.POST.get("key", "")[:100] or uuid4().hex
+    try:
+        reconcile_terminal(terminal=terminal, by=member, key=key, at=now())
+    except Conflict as problem:
+        messages.error(request, str(problem))
+    return redirect("terminals:detail", terminal.pk)

@@ -79,7 +79,7 @@ OBJECTS = {
     "terminals:difference", "terminals:take", "terminals:push", "terminals:leave-alone",
     "terminals:change", "terminals:columns", "terminals:start", "terminals:stop",
     "terminals:again", "terminals:failed", "terminals:off-board", "timeline",
-    "terminals:describe", "terminals:sheet",
+    "terminals:describe", "terminals:sheet", "settlements:reconcile",
     "api-terminals-holders", "api-terminals-assign", "api-terminals-unassign",
     "api-terminals-disconnect",
     "transactions:detail", "transactions:slip", "settlements:detail",
@@ -227,7 +227,11 @@ def own_url(name: str, account: ProviderAccount) -> str:
         "terminals:sheet",
     ):
         pk = TerminalUser.objects.filter(account=account).order_by("pk")[0].pk
-    elif name in MOVES or name in API_MOVES or name in ("timeline", "terminals:describe"):
+    elif (
+        name in MOVES
+        or name in API_MOVES
+        or name in ("timeline", "terminals:describe", "settlements:reconcile")
+    ):
         own = Terminal.objects.filter(account=account).exclude(ref=None)
         pk = own.order_by("pk")[0].pk
     elif "branch" in name:
@@ -382,7 +386,8 @@ class TestOutsider:
 
 def _only_post(name: str) -> bool:
     return name in (
-        *API_MOVES, *(DIFFERENCES - {"terminals:difference"}), "terminals:off-board",
+        "settlements:reconcile", "terminals:off-board", *API_MOVES,
+        *(DIFFERENCES - {"terminals:difference"}),
         *(CHANGES - {"terminals:change", "terminals:failed"}),
         "merchants:sync-now", "merchants:pause", "merchants:resume", "merchants:remove-view",
         "merchants:close-gap", "merchants:end-member", "merchants:withdraw-invitation",
@@ -459,6 +464,7 @@ RIGHTS = {
     "terminals:off-board": Right.FLEET,
     "terminals:describe": Right.FLEET,
     "terminals:sheet": Right.FLEET,
+    "settlements:reconcile": Right.FLEET,
     "terminals:report": Right.EXPORT,
     "terminals:many": Right.FLEET,
     "terminals:template": Right.FLEET,

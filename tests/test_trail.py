@@ -257,6 +257,9 @@ def changes(
             reverse("terminals:describe", args=free),
             {"label": "Till 3", "spare": "on"}, "terminal.described",
         ),
+        "settlements:reconcile": (
+            reverse("settlements:reconcile", args=free), {"key": "k10"}, "operation.requested",
+        ),
         "alert-choices": (
             reverse("alert-choices"), dict.fromkeys(Alert.Rule.values, "MAIL"), "alerts.chosen",
         ),
@@ -318,7 +321,7 @@ class TestChanges:
             "terminals:operation", "terminals:take", "terminals:push", "terminals:leave-alone",
             "terminals:new", "terminals:new-branch", "terminals:many", "terminals:choose",
             "terminals:start", "terminals:stop", "terminals:again", "terminals:off-board",
-            "alert-choices", "terminals:describe",
+            "alert-choices", "terminals:describe", "settlements:reconcile",
         ],
     )  # fmt: skip
     def test_each_writes_exactly_one_entry(

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from merchants.actions.drift import forget_drift
 from merchants.actions.trail import forget, record
 from merchants.models import AuditEntry, Membership, Right
-from terminals.models import TerminalUser
+from terminals.models import BulkRow, TerminalUser
 
 # Somebody who looks up more people in full than a day at the counter needs collects them.
 MOST_REVEALED, WITHIN = 30, timedelta(hours=1)
@@ -37,6 +37,10 @@ def erase_person(*, person: TerminalUser, by: Membership | None, at: datetime) -
     """
     if by is not None:
         by.need(Right.FLEET)
+    if person.mobile:
+        # What a file said of them, where nothing is left to be done with it.
+        files = BulkRow.objects.filter(merchant=person.merchant_id, asked__mobile=person.mobile)
+        files.exclude(state__in=("WAITING", "ASKED")).update(cells=[], asked={})
     own = TerminalUser.objects.filter(pk=person.pk, erased_at=None)
     if own.update(name="", mobile=None, email=None, content_hash=None, erased_at=at):
         forget_drift("terminaluser", person.pk)

@@ -320,6 +320,21 @@ class TestMaking:
         assert (session["kind"], session["amount_minor"]) == ("REFUND", sale.captured_minor)
         assert session["terminal"]["id"] == terminal.pk
 
+    def test_a_terminal_is_reconciled_from_its_page(
+        self, terminal: Terminal, alice: Membership
+    ) -> None:
+        client = Client()
+        client.force_login(alice.user)
+        page = client.get(f"/terminals/{terminal.pk}/").content.decode()
+        path = f"/reconciliations/of-terminal/{terminal.pk}/"
+        assert path in page
+        before = Reconciliation.objects.count()
+        for _ in range(2):
+            assert client.post(path, {"key": "page"}).status_code == 302
+        send_operations(terminal.account_id, limits=ONCE)
+        assert Reconciliation.objects.count() == before + 1
+        assert "Reconcile" in client.get(f"/terminals/{terminal.pk}/operations/").content.decode()
+
     def test_by_the_api(self, api: Api, terminal: Terminal, account: ProviderAccount) -> None:
         ask = {"account": account.pk, "name": "Airport", "name_ar": "المطار", "reference": "A-1",
                "owner": OWNER}  # fmt: skip

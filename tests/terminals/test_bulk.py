@@ -25,6 +25,7 @@ from terminals.actions import (
     changes_under_way,
     draft_chosen,
     draft_upload,
+    erase_person,
     feed_change,
     forget_files,
     start_change,
@@ -392,6 +393,20 @@ class TestPages:
         wrong = SimpleUploadedFile("people.csv", b"")
         assert client.post("/terminals/many/", {"file": wrong, "key": "k2"}).status_code == 422
         assert BulkChange.objects.count() == 1
+
+    def test_whoever_is_forgotten_is_forgotten_in_files_too(
+        self, account: ProviderAccount, alice: Membership
+    ) -> None:
+        person = TerminalUser.objects.exclude(mobile=None).order_by("pk")[0]
+        assert person.mobile
+        first, second, *_ = fleet(account)
+        rows = [[first.tid, person.name, person.mobile, ""], [second.tid, "X", "+966551112233", ""]]
+        change = upload(rows, alice)
+        change.rows.update(state="FAILED")
+        erase_person(person=person, by=alice, at=NOON)
+        gone, kept = change.rows.order_by("position")
+        assert (gone.cells, gone.asked) == ([], {})
+        assert kept.asked["mobile"] == "+966551112233"
 
     def test_what_stood_in_a_file_is_let_go_of(
         self, account: ProviderAccount, alice: Membership
