@@ -6,6 +6,7 @@ a spreadsheet has made of a long identifier is said instead of believed.
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -89,6 +90,9 @@ def _spreadsheet(content: bytes) -> list[list[str]]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if sum(each.file_size for each in archive.infolist()) > MOST_UNPACKED:
                 raise NotATable(_("The workbook is too large."))
+            sheets = [each for each in archive.namelist() if each.startswith("xl/worksheets/")]
+            if any(_reaches_far(archive.read(each)) for each in sheets):
+                raise NotATable(_("The file has more than %(most)s rows.") % {"most": MOST_ROWS})
         book = python_calamine.load_workbook(io.BytesIO(content))
         sheet = book.get_sheet_by_index(0)
         if sheet.total_width > 1000 or sheet.total_height > 10 * MOST_ROWS:
@@ -97,6 +101,12 @@ def _spreadsheet(content: bytes) -> list[list[str]]:
     except (zipfile.BadZipFile, python_calamine.CalamineError, IndexError, OSError):
         raise NotATable(_("The workbook cannot be read.")) from None
     return [[_text(cell) for cell in row] for row in cells]
+
+
+def _reaches_far(sheet: bytes) -> bool:
+    """Whether a cell stands so far out that reading all up to it would take the memory."""
+    cells = re.finditer(rb"""r=["']([A-Z]{1,3})([0-9]{1,7})["']""", sheet)
+    return any(len(each[1]) > 2 or int(each[2]) > 10 * MOST_ROWS for each in cells)
 
 
 def _text(cell: object) -> str:

@@ -77,7 +77,7 @@ def find_wrong(member: Membership, moment: datetime) -> list[Wrong]:
         ~Q(terminal_user=None), last_seen_at__lt=moment - IDLE_FOR, ref__isnull=False
     )
     found += [_of(Rule.IDLE, each) for each in idle.order_by("pk")[:MOST]]
-    return [*found, *_namesakes(member), *_differences(member), *_stuck(member)]
+    return [*found, *_namesakes(member), *_differences(member, moment), *_stuck(member)]
 
 
 def _of(rule: str, terminal: Terminal, **figures: int) -> Wrong:
@@ -123,11 +123,11 @@ def _namesakes(member: Membership) -> list[Wrong]:
     return [Wrong(Rule.NAMESAKE, "branch", each.pk, each.pk, {"name": each.name}) for each in same]
 
 
-def _differences(member: Membership) -> list[Wrong]:
+def _differences(member: Membership, moment: datetime) -> list[Wrong]:
     own = Drift.objects.filter(merchant=member.merchant_id, ended_at=None)
     return [
         Wrong(Rule.DRIFT, "drift", each.pk, None, {"name": str(each.get_field_display())})
-        for each in own.filter(ignored_until=None).order_by("pk")[:MOST]
+        for each in own.exclude(ignored_until__gt=moment).order_by("pk")[:MOST]
     ]
 
 

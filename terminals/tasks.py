@@ -1,11 +1,15 @@
 """Jobs of the worker: many terminals at once, fed from the rows; a message is only a hint."""
 
+import logging
+
 from celery import shared_task
 from django.utils import timezone
 
 from portal import isolation
 from terminals import actions
 from terminals.models import BulkChange
+
+log = logging.getLogger(__name__)
 
 
 @shared_task(name="terminals.feed_change")
@@ -22,7 +26,16 @@ def feed_changes() -> int:
     """The same for every change that is under way: a lost message delays it and no more."""
     with isolation.everywhere():
         under_way = actions.changes_under_way()
-    return sum(feed_change(pk) for pk in under_way)
+    return sum(_fed(pk) for pk in under_way)
+
+
+def _fed(pk: int) -> int:
+    """One that fails does not keep the others back."""
+    try:
+        return feed_change(pk)
+    except Exception:
+        log.exception("bulk change %s", pk)
+        return 0
 
 
 @shared_task(name="terminals.forget_files")

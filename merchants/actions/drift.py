@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from merchants.actions.trail import record
 from merchants.models import Drift, Membership, ProviderAccount, Right
@@ -73,11 +74,16 @@ def note_gone(
 
 
 def end_drift(
-    account: ProviderAccount, kind: str, pk: int, fields: Sequence[str], at: datetime
+    account: ProviderAccount,
+    kind: str,
+    pk: int,
+    fields: Sequence[str],
+    at: datetime,
+    ending: str = Drift.Ending.PUSHED,
 ) -> None:
-    """End what was open of some fields of a thing, because what is ours is true there now."""
+    """End what was open of some fields of a thing; usually as what is ours is true there now."""
     own = Drift.objects.filter(account=account, ended_at=None, subject_kind=kind, subject_id=pk)
-    own.filter(field__in=fields).update(ended_at=at, ending=Drift.Ending.PUSHED)
+    own.filter(field__in=fields).update(ended_at=at, ending=ending)
 
 
 def _end(drifts: Sequence[Drift], at: datetime) -> None:
@@ -125,3 +131,4 @@ def forget_drift(kind: str, pk: int) -> None:
     personal = Q(field__in=(Field.NAME, Field.MOBILE, Field.EMAIL))
     own = Drift.objects.filter(personal, subject_kind=kind, subject_id=pk)
     own.update(agreed=None, theirs=None)
+    own.filter(ended_at=None).update(ended_at=timezone.now(), ending=Drift.Ending.BACK)

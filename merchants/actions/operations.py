@@ -213,6 +213,9 @@ def end_operation(
     """Write down how it ended, with what follows from it, by whoever holds the account's turn."""
     if settle is not None:
         settle()
+    else:
+        # Who it names is not kept once it is over.
+        operation.asked = {}
     Operation.objects.filter(pk=operation.pk).update(
         state=state, finished_at=at, next_at=None, message=message[:500], asked=operation.asked,
         evidence=operation.evidence, subject_id=operation.subject_id, outcome=operation.outcome,

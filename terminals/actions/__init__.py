@@ -22,6 +22,7 @@ from terminals.actions.drifting import (
 from terminals.actions.holding import Held, let_holdings_go, note_holdings
 from terminals.actions.moving import (
     Holder,
+    agree_anew,
     assign_terminal,
     create_terminal,
     describe_terminal,
@@ -45,6 +46,7 @@ __all__ = [
     "Holder",
     "TooMany",
     "again",
+    "agree_anew",
     "assign_terminal",
     "can_push",
     "changes_under_way",

@@ -16,12 +16,13 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from merchants.actions.operations import is_offered, withdraw_operation
-from merchants.actions.trail import Scene, acting, record
+from merchants.actions.trail import Scene, acting, record, scene
 from merchants.models import Door, Membership, Operation, Right
 from merchants.queries import in_force, open_operations
 from portal.celery import wake
 from portal.conflicts import Conflict
 from portal.tables import ROUNDED
+from portal.templatetags.show import masked_name
 from providers.base.provider import AssignsTerminals, DisconnectsTerminals
 from terminals.actions.moving import (
     Holder,
@@ -31,7 +32,7 @@ from terminals.actions.moving import (
 )
 from terminals.models import BulkChange, BulkRow, Terminal, TerminalUser
 from terminals.numbers import e164
-from terminals.queries import terminals_for
+from terminals.queries import terminal_users_for, terminals_for
 
 Kind, State, Row = Operation.Kind, BulkChange.State, BulkRow.State
 # Rows that are asked for at a time: a person's own wish waits behind no more than these.
@@ -70,9 +71,10 @@ def draft_upload(
     by.need(Right.FLEET)
     many = [BulkRow(cells=cells) for cells in rows]
     change = BulkChange(kind=Kind.ASSIGN, header=header, columns=columns_of(header))
-    made, new = _draft(change, many, title, by, key, at)
-    if new:
-        check_rows(made, made.columns, by=by)
+    with transaction.atomic():
+        made, new = _draft(change, many, title, by, key, at)
+        if new:
+            check_rows(made, made.columns, by=by)
     return made
 
 
@@ -99,6 +101,8 @@ def draft_chosen(
     ]
     for row in many:
         row.said = _chosen_wrong(row, kind)
+        if kind == Kind.UNASSIGN and row.terminal is not None:
+            row.asked = {"from": row.terminal.terminal_user_id}
         row.state = Row.BAD if row.said else Row.WAITING
     change = BulkChange(kind=kind, header=["TID"])
     if leaver is not None:
@@ -149,7 +153,10 @@ def check_rows(change: BulkChange, columns: Mapping[str, int], *, by: Membership
     rows = list(change.rows.order_by("position"))
     read = [{f: row.cells[at] for f, at in columns.items() if at < len(row.cells)} for row in rows]
     tids = [each.get("tid", "") for each in read]
-    there = {each.tid: each for each in terminals_for(by).filter(tid__in=set(tids))}
+    # A terminal that is gone, or of an account that was removed, gives way to one that is there.
+    found = terminals_for(by).filter(tid__in=set(tids)).order_by("-pk")
+    usable = sorted(found, key=lambda each: not _unreachable(each, Kind.ASSIGN))
+    there = {each.tid: each for each in usable}
     often = Counter(tids)
     for row, each in zip(rows, read, strict=True):
         terminal = there.get(each.get("tid", ""))
@@ -295,6 +302,7 @@ def _ask(change: BulkChange, row: BulkRow, member: Membership, at: datetime) -> 
     assert row.terminal is not None
     key = f"bulk-{row.pk}-{row.tries}"
     try:
+        _need_as_checked(change, row, member)
         with transaction.atomic():
             # A stop waits for this, or this finds it stopped.
             on = BulkChange.objects.select_for_update().filter(pk=change.pk, state=State.RUNNING)
@@ -307,6 +315,17 @@ def _ask(change: BulkChange, row: BulkRow, member: Membership, at: datetime) -> 
         BulkRow.objects.filter(pk=row.pk).update(state=Row.FAILED, said=str(problem)[:500])
         return False
     return True
+
+
+def _need_as_checked(change: BulkChange, row: BulkRow, member: Membership) -> None:
+    """Raise Conflict where what was checked is so no more: whose it is, and who holds it."""
+    now = terminals_for(member).filter(pk=row.terminal_id or 0).first()
+    if now is None:
+        raise Conflict(_("There is no terminal of this id, or it is not yours."))
+    if change.kind == Kind.UNASSIGN and now.terminal_user_id != row.asked.get("from"):
+        raise Conflict(_("Somebody else holds it by now."))
+    if change.kind == Kind.ASSIGN and not row.asked.get("mobile"):
+        raise Conflict(_("It is no longer kept who it named."))
 
 
 def _action(kind: str, row: BulkRow) -> Callable[..., Operation]:
@@ -339,6 +358,8 @@ def forget_files(at: datetime) -> int:
     """Let go of what stood in files that are over since `KEPT`, and of drafts that old."""
     old = BulkChange.objects.filter(made_at__lt=at - KEPT).exclude(state=State.RUNNING)
     rows = BulkRow.objects.filter(change__in=old).exclude(state=Row.ASKED).exclude(cells=[])
+    # What is not done cannot be done any more without them.
+    rows.exclude(state=Row.DONE).update(state=Row.BAD, said=_("It is no longer kept who it named."))
     return rows.update(cells=[], asked={})
 
 
@@ -347,7 +368,8 @@ def effects_of(change: BulkChange, rows: Sequence[BulkRow]) -> None:
     own = [row for row in rows if row.terminal is not None and row.state == Row.WAITING]
     busy = open_operations("terminal", [row.terminal.pk for row in own if row.terminal])
     numbers = {row.asked.get("mobile") for row in own} - {None, ""}
-    people = TerminalUser.objects.filter(mobile__in=numbers, erased_at=None).order_by("-pk")
+    people = terminal_users_for(change.by).filter(mobile__in=numbers, erased_at=None)
+    people = people.order_by("-pk")
     known = {(each.account_id, each.mobile): each for each in people}
     for row in own:
         assert row.terminal is not None
@@ -364,7 +386,7 @@ def _effect(kind: str, row: BulkRow, known: Mapping[Any, TerminalUser]) -> str:
     terminal = row.terminal
     assert terminal is not None
     holder = terminal.terminal_user.shown if terminal.terminal_user else ""
-    words = {"what": terminal.tid, "holder": holder, "who": row.asked.get("name", "")}
+    words = {"what": terminal.tid, "holder": holder, "who": _shown(row.asked.get("name", ""))}
     if kind == Kind.UNASSIGN:
         return _("Takes %(what)s from %(holder)s.") % words
     if kind == Kind.DISCONNECT:
@@ -375,6 +397,12 @@ def _effect(kind: str, row: BulkRow, known: Mapping[Any, TerminalUser]) -> str:
         if terminal.terminal_user_id == person.pk:
             return _("%(who)s holds %(what)s already.") % words
     return move_in_words(words, is_new=person is None)
+
+
+def _shown(name: str) -> str:
+    """A name as whoever looks may see it."""
+    member = scene().member
+    return name if member is None or member.sees_personal else masked_name(name)
 
 
 def move_in_words(words: Mapping[str, str], *, is_new: bool) -> str:

@@ -7,13 +7,15 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from merchants.actions.branches import take_branch_drift
-from merchants.actions.drift import close_drift, note_gone
+from merchants.actions.drift import close_drift, end_drift, note_gone
 from merchants.actions.operations import NotOffered
 from merchants.models import Drift, Membership, Operation, ProviderAccount
 from merchants.queries import known_gone
 from portal.conflicts import Conflict
+from terminals.actions.holding import Held, note_holdings
 from terminals.actions.moving import Holder, assign_terminal, unassign_terminal
 from terminals.models import Terminal, TerminalUser
+from terminals.numbers import e164
 
 Field = Drift.Field
 
@@ -54,6 +56,9 @@ def _take_terminal(drift: Drift, at: datetime) -> None:
     else:
         # It keeps its row and its history; should it be listed again, it is agreed on anew.
         own.update(ref=None, content_hash=None, connected=False, terminal_user=None)
+        note_holdings(drift.account, [Held(drift.subject_id, None)], at)
+        others = (Field.HOLDER, Field.BRANCH)
+        end_drift(drift.account, "terminal", drift.subject_id, others, at, Drift.Ending.TAKEN)
 
 
 def push_ours(*, drift: Drift, by: Membership, key: str, at: datetime) -> Operation:
@@ -69,7 +74,10 @@ def push_ours(*, drift: Drift, by: Membership, key: str, at: datetime) -> Operat
     if person is None:
         made = unassign_terminal(terminal=terminal, by=by, key=key, at=at)
     else:
-        to = Holder(person.name, person.mobile or "", person.email or "", person)
+        mobile = e164(person.mobile or "")
+        if mobile is None or person.erased_at is not None:
+            raise NotOffered(_("Their number is not known in full."))
+        to = Holder(person.name, mobile, person.email or "", person)
         made = assign_terminal(terminal=terminal, to=to, by=by, key=key, at=at)
     Drift.objects.filter(pk=drift.pk).update(operation=made, decided_by=by.user)
     return made

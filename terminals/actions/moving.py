@@ -130,6 +130,13 @@ def describe_terminal(
         record("terminal.described", subject=terminal, facts=changed)
 
 
+def agree_anew(operation: Operation) -> None:
+    """Somebody has said that it was done: the next reading is agreed on, and is no difference."""
+    own = Terminal.objects.filter(pk=operation.subject_id or 0)
+    if operation.kind in (Operation.Kind.ASSIGN, Operation.Kind.UNASSIGN):
+        own.update(content_hash=None)
+
+
 def _need(by: Membership, terminal: Terminal, capability: type) -> None:
     by.need(Right.FLEET)
     need_reachable(terminal, capability)

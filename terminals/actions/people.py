@@ -40,7 +40,9 @@ def erase_person(*, person: TerminalUser, by: Membership | None, at: datetime) -
     if person.mobile:
         # What a file said of them, where nothing is left to be done with it.
         files = BulkRow.objects.filter(merchant=person.merchant_id, asked__mobile=person.mobile)
-        files.exclude(state__in=("WAITING", "ASKED")).update(cells=[], asked={})
+        over = files.exclude(state__in=("WAITING", "ASKED"))
+        over.exclude(state="DONE").update(state="BAD")
+        over.update(cells=[], asked={})
     own = TerminalUser.objects.filter(pk=person.pk, erased_at=None)
     if own.update(name="", mobile=None, email=None, content_hash=None, erased_at=at):
         forget_drift("terminaluser", person.pk)

@@ -53,7 +53,7 @@ def store_terminals(
         digest = item.digest
         if listed and (there.pk in moving or _is_older(account, there, at)):
             # What it says of the holder is not news: it is looked at again once that is over.
-            digest = digest if holder == agreed[0] else bytes(there.content_hash or b"")
+            digest = bytes(there.content_hash or b"")
         elif listed:
             said.append(Said("terminal", there.pk, Drift.Field.HOLDER, agreed[0], holder))
         if listed:
@@ -191,7 +191,7 @@ def _drift_of(
         for field, agreed, theirs in (
             (Drift.Field.NAME, own.name, name),
             (Drift.Field.MOBILE, own.mobile, mobile),
-            (Drift.Field.EMAIL, own.email, new.email or own.email),
+            (Drift.Field.EMAIL, own.email, (new.email or own.email) if own.email else None),
         ):
             if own.name != UNNAMED or field != Drift.Field.NAME:
                 said.append(Said("terminaluser", own.pk, field, agreed, theirs or agreed))

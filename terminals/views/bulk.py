@@ -181,7 +181,10 @@ def again(request: HttpRequest, found: BulkChange) -> HttpResponse:
 @htmx.object_view(own_change, "GET", "HEAD")
 def failed(request: HttpRequest, found: BulkChange) -> HttpResponse:
     """The rows that are wrong or have failed, with the reason, to be mended and handed in again."""
-    member_with(request, Right.FLEET)
+    member = member_with(request, Right.FLEET)
+    if found.by.pk != member.pk:
+        # Somebody else's file names people.
+        member_with(request, Right.PERSONAL)
     own = found.rows.filter(state__in=("BAD", "FAILED")).order_by("position")
     rows = [(*_cells(found, row), row.said) for row in own.select_related("terminal")]
     exported("bulk", f"change={found.pk}")

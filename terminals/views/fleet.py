@@ -306,5 +306,6 @@ def decide(request: HttpRequest, terminal: Terminal) -> HttpResponse:
         return redirect("terminals:detail", terminal.pk)
     done = request.POST.get("done") == "yes"
     reason = form.cleaned_data["reason"]
-    decide_operation(operation=found, done=done, reason=reason, by=member, at=now())
+    if decide_operation(operation=found, done=done, reason=reason, by=member, at=now()) and done:
+        actions.agree_anew(found)
     return redirect("terminals:detail", terminal.pk)

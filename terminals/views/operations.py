@@ -19,6 +19,7 @@ from merchants.queries import freshness_of, member_of, member_with, operations_f
 from portal import htmx
 from portal.lists import Listing, show
 from providers.base.registry import providers
+from terminals.actions import agree_anew
 from terminals.columns import OPERATIONS
 from terminals.filters import OperationFilter
 from terminals.forms import ReasonForm
@@ -63,7 +64,11 @@ def operation(request: HttpRequest, found: Operation) -> HttpResponse:
         return redirect("terminals:operation", found.pk)
     if form.is_bound and form.is_valid():
         done, reason = request.POST["done"] == "yes", form.cleaned_data["reason"]
-        decide_operation(operation=found, done=done, reason=reason, by=member, at=now())
+        if (
+            decide_operation(operation=found, done=done, reason=reason, by=member, at=now())
+            and done
+        ):
+            agree_anew(found)
         return redirect("terminals:operation", found.pk)
     attach_subjects([found])
     context = {

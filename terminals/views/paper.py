@@ -19,6 +19,7 @@ from portal import htmx
 from portal.confirm import ask_again, is_confirmed
 from portal.paper import pdf_of, qr
 from portal.tables import csv_of, xlsx_of
+from portal.templatetags.show import masked_mobile
 from terminals import actions, queries
 from terminals.columns import TERMINALS
 from terminals.filters import TerminalFilter
@@ -61,6 +62,7 @@ def sheet(request: HttpRequest, found: TerminalUser) -> HttpResponse:
     terminals = list(queries.terminals_for(member).filter(terminal_user=found).order_by("tid"))
     zone = ZoneInfo(main_zone(member))
     since = queries.held_since(terminals)
+    mobile = found.mobile if member.sees_personal else masked_mobile(found.mobile)
     words = {}
     for language in ("en", "ar"):
         with override(language):
@@ -69,7 +71,7 @@ def sheet(request: HttpRequest, found: TerminalUser) -> HttpResponse:
     content: dict[str, Any] = {
         **words, "title": words["en"]["title"], "merchant": member.merchant.name,
         "merchant_ar": member.merchant.name_ar, "made": f"{now().astimezone(zone):%Y-%m-%d %H:%M}",
-        "code": qr(url), "name": found.shown, "mobile": found.mobile or "–",
+        "code": qr(url), "name": found.shown, "mobile": mobile or "–",
         "terminals": [
             {
                 "tid": each.tid, "branch": each.branch.name if each.branch else "–",

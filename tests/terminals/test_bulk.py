@@ -408,6 +408,39 @@ class TestPages:
         assert (gone.cells, gone.asked) == ([], {})
         assert kept.asked["mobile"] == "+966551112233"
 
+    def test_whose_terminal_it_is_and_who_holds_it_is_looked_at_again(
+        self, account: ProviderAccount, alice: Membership
+    ) -> None:
+        held = [each for each in fleet(account) if each.terminal_user_id]
+        change = draft_chosen(
+            kind="UNASSIGN", terminals=held[:2], title="x", by=alice, key="o", at=NOON
+        )
+        start_change(change=change, by=alice, at=NOON)
+        other = TerminalUser.objects.exclude(pk=held[0].terminal_user_id or 0).order_by("pk")[0]
+        Terminal.objects.filter(pk=held[0].pk).update(terminal_user=other)
+        assert feed_change(change.pk, NOON) == 1
+        moved, same = change.rows.order_by("position")
+        assert (moved.state, same.state) == ("FAILED", "ASKED")
+        assert "Somebody else holds it by now" in moved.said
+
+    def test_what_is_no_longer_kept_cannot_be_gone_on_with(
+        self, account: ProviderAccount, alice: Membership
+    ) -> None:
+        change = upload(new_people(fleet(account)[:2]), alice)
+        forget_files(NOON + timedelta(days=8))
+        with pytest.raises(Conflict, match="No row"):
+            start_change(change=change, by=alice, at=NOON)
+
+    def test_a_cell_far_out_is_refused_unread(self) -> None:
+        out = io.BytesIO(xlsx_of("x", HEADER, [["1", "2", "3", "4"]]))
+        far = io.BytesIO()
+        with zipfile.ZipFile(out) as old, zipfile.ZipFile(far, "w") as new:
+            for each in old.namelist():
+                body = old.read(each)
+                new.writestr(each, body.replace(b'r="D2"', b'r="XFD1048576"'))
+        with pytest.raises(NotATable, match="more than 2000 rows"):
+            read_table("a.xlsx", far.getvalue())
+
     def test_what_stood_in_a_file_is_let_go_of(
         self, account: ProviderAccount, alice: Membership
     ) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from merchants.actions.drift import ignore_drift
-from merchants.actions.operations import NotOffered
+from merchants.actions.operations import NotOffered, withdraw_operation
 from merchants.models import AuditEntry, Branch, Drift, Membership, ProviderAccount
 from merchants.operations import send_operations
 from merchants.sync import Ask, run_sync
@@ -313,6 +313,21 @@ class TestDeciding:
         assert terminal.terminal_user.name == to.name
         sync(account)
         assert not Drift.objects.exists()
+
+    def test_what_is_read_while_something_is_asked_is_read_again(
+        self, moved: Drift, account: ProviderAccount, alice: Membership, nearpay: Played
+    ) -> None:
+        """They change back while a push waits, and the push is withdrawn: nothing differs."""
+        made = push_ours(drift=moved, by=alice, key="p", at=now())
+        terminal = Terminal.objects.get(pk=moved.subject_id)
+        world = nearpay.sandbox.world
+        there = next(t for t in world.terminals if t.id == terminal.ref)
+        before = TerminalUser.objects.get(pk=int(moved.agreed or 0))
+        world.assign(there, next(u for u in world.users if u.id == before.ref), NOON)
+        sync(account)
+        withdraw_operation(operation=made, by=alice, at=now())
+        sync(account)
+        assert not Drift.objects.filter(ended_at=None).exists()
 
     def test_what_was_read_before_an_operation_ended_says_nothing_of_it(
         self, account: ProviderAccount, alice: Membership, nearpay: Played
