@@ -25,7 +25,8 @@ TAGS = {
     "dt", "fieldset", "form", "h1", "h2", "head", "header", "hr", "html", "i", "input", "kbd",
     "label", "legend", "li", "link", "main", "meta", "nav", "noscript", "ol", "option", "p",
     "path", "pre", "progress", "rect", "script", "section", "select", "small", "span", "strong",
-    "summary", "svg", "table", "tbody", "td", "tfoot", "th", "thead", "time", "title", "tr", "ul",
+    "summary", "svg", "table", "tbody", "td", "textarea", "tfoot", "th", "thead", "time", "title",
+    "tr", "ul",
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from merchants.actions.branches import branches_by_ref, ensure_branches
-from merchants.actions.operations import request_operation
+from merchants.actions.operations import is_asked_again, request_operation
 from merchants.actions.resource import Stored
 from merchants.models import Branch, Membership, Operation, ProviderAccount, Right
 from portal.conflicts import Conflict
@@ -272,9 +272,10 @@ def open_session(
     is lost. Raises OperationPending, KeyUsed, NotOffered or NotPossible.
     """
     by.need(Right.PAYMENTS)
-    need_reachable(terminal, OpensSessions)
-    if refund_of is not None or kind == Kind.REFUND:
-        _need_refundable(kind, amount, refund_of, terminal)
+    if not is_asked_again(by, key):
+        need_reachable(terminal, OpensSessions)
+        if refund_of is not None or kind == Kind.REFUND:
+            _need_refundable(kind, amount, refund_of, terminal)
     own = hashlib.sha256(f"{by.merchant_id} {key}".encode()).hexdigest()[:16]
     asked = {
         "kind": kind, "minor": amount.minor, "currency": amount.currency,

@@ -113,7 +113,7 @@ def request_operation(
     digest = _digest(kind, name, subject_id, account.pk, asked if bound_to is None else bound_to)
     try:
         with transaction.atomic():
-            if replaces is not None and not _is_asked_again(by, key):
+            if replaces is not None and not is_asked_again(by, key):
                 withdraw_operation(operation=replaces, by=by, at=at)
             made = Operation.objects.create(
                 merchant_id=by.merchant_id, account=account, kind=kind, subject_kind=name,
@@ -137,7 +137,8 @@ def request_operation(
     return made
 
 
-def _is_asked_again(by: Membership, key: str) -> bool:
+def is_asked_again(by: Membership, key: str) -> bool:
+    """Whether a key has come before: what it asked for then is not checked anew."""
     return Operation.objects.filter(merchant=by.merchant_id, key=key).exists()
 
 

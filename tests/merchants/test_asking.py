@@ -311,9 +311,15 @@ class TestMaking:
         assert api.post("sessions/", ask | {"kind": "PURCHASE"}).status_code == 400
         assert api.post("sessions/", ask | {"currency": "KWD"}).status_code == 400
         assert api.post("sessions/", ask | {"currency": "XXY"}).status_code == 400
-        answer = api.post("sessions/", ask | {"amount_minor": sale.captured_minor})
+        whole = ask | {"amount_minor": sale.captured_minor}
+        answer = api.post("sessions/", whole, "refund")
         assert answer.status_code == 202
         send_operations(terminal.account_id, limits=ONCE)
+        # The same call again is the same operation, though nothing is left of the sale by then.
+        Transaction.objects.filter(pk=sale.pk).update(refunded="FULL")
+        again = api.post("sessions/", whole, "refund")
+        assert (again.status_code, again.json()["id"]) == (202, answer.json()["id"])
+        assert api.post("sessions/", whole, "another").status_code == 400
         over = api.get(f"operations/{answer.json()['id']}/").json()
         assert (over["state"], over["outcome"]["kind"]) == ("CONFIRMED", "session")
         session = api.get(f"sessions/{over['outcome']['id']}/").json()
