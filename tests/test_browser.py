@@ -353,7 +353,8 @@ def test_every_page_in_every_look(served: str, shop: ProviderAccount) -> None:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=[*FLAGS, f"--disk-cache-dir={folder}"]
         )
-        for language, width, scheme in LOOKS if PROVE else [LOOKS[0], LOOKS[3], LOOKS[5], LOOKS[6]]:
+        looks = LOOKS if PROVE else [LOOKS[0], LOOKS[3], LOOKS[5], LOOKS[6]]
+        for number, (language, width, scheme) in enumerate(looks):
             context = browser.new_context(
                 viewport={"width": width, "height": 900},
                 color_scheme=scheme,  # type: ignore[arg-type]
@@ -362,7 +363,9 @@ def test_every_page_in_every_look(served: str, shop: ProviderAccount) -> None:
             page = context.new_page()
             wrong = _listen(page)
             _sign_in(page, served)
-            for name, url in pages.items():
+            # The sample has each page in two of four looks.
+            shown = list(pages.items())[0 if PROVE else number % 2 :: 1 if PROVE else 2]
+            for name, url in shown:
                 if name == "progress":
                     continue
                 page.goto(served + url)

@@ -95,6 +95,8 @@ def changes(
     Operation.objects.filter(pk=stuck.pk).update(state="UNKNOWN", sent_at=NOON, next_at=None)
     held = fleet[0].terminal_user_id
     assert held is not None
+    # One that is a mobile number, as not every made-up one is.
+    TerminalUser.objects.filter(pk=held).update(mobile="+966551112233")
     note_drift(account, [Said("terminal", fleet[0].pk, "HOLDER", held, None)], NOON)
     differing = [Drift.objects.get().pk]
     drafts = [
