@@ -99,68 +99,25 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Longer than the longest task: redelivery is only for messages whose worker died.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 6 * 3600}
 CELERY_BEAT_SCHEDULE_FILENAME = str(embedded.FOLDER / "beat-schedule")
+# Task: seconds. The message is a hint; what is due is read from the database each time, and one
+# that nobody took before the next is of no use.
+_EVERY = {
+    "terminals.feed_changes": 2,
+    "merchants.send_due_operations": 5,
+    "merchants.sync_due": 10,
+    "merchants.send_letters": 15,
+    "merchants.seal_trail": 20,
+    "merchants.sweep_runs": 30,
+    "reports.note_alerts": 300,
+    "transactions.tell_usual_hours": 300,
+    "merchants.forget_keys": 3600,
+    "merchants.send_digests": 3600,
+    "terminals.forget_files": 6 * 3600,
+    "transactions.let_go": 6 * 3600,
+}
 CELERY_BEAT_SCHEDULE = {
-    # Seconds. The message is a hint; what is due is read from the database each time.
-    "sync what is due": {
-        "task": "merchants.sync_due",
-        "schedule": 10.0,
-        "options": {"expires": 10},
-    },
-    "revive what a killed worker left": {
-        "task": "merchants.sweep_runs",
-        "schedule": 30.0,
-        "options": {"expires": 30},
-    },
-    "send what people have asked of providers": {
-        "task": "merchants.send_due_operations",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
-    "go on with changes of many terminals": {
-        "task": "terminals.feed_changes",
-        "schedule": 2.0,
-        "options": {"expires": 2},
-    },
-    "let go of what stood in uploaded files": {
-        "task": "terminals.forget_files",
-        "schedule": 6 * 3600.0,
-        "options": {"expires": 3600},
-    },
-    "find what is wrong and tell of it": {
-        "task": "reports.note_alerts",
-        "schedule": 300.0,
-        "options": {"expires": 300},
-    },
-    "let go of old keys of operations": {
-        "task": "merchants.forget_keys",
-        "schedule": 3600.0,
-        "options": {"expires": 3600},
-    },
-    "seal the trail": {
-        "task": "merchants.seal_trail",
-        "schedule": 20.0,
-        "options": {"expires": 20},
-    },
-    "mail owners their week": {
-        "task": "merchants.send_digests",
-        "schedule": 3600.0,
-        "options": {"expires": 3600},
-    },
-    "send the mail that waits": {
-        "task": "merchants.send_letters",
-        "schedule": 15.0,
-        "options": {"expires": 15},
-    },
-    "tell in which hours terminals usually sell": {
-        "task": "transactions.tell_usual_hours",
-        "schedule": 300.0,
-        "options": {"expires": 300},
-    },
-    "let go of what is personal and too old": {
-        "task": "transactions.let_go",
-        "schedule": 6 * 3600.0,
-        "options": {"expires": 3600},
-    },
+    task: {"task": task, "schedule": float(seconds), "options": {"expires": min(seconds, 3600)}}
+    for task, seconds in _EVERY.items()
 }
 # How often an account is read, and how far back each read looks again (late reversals).
 SYNC_EVERY_SECONDS: int = env.int("SYNC_EVERY_SECONDS", default=300)
