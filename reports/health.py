@@ -10,7 +10,7 @@ from django.core.mail import send_mail
 from django.db import connection, transaction
 from django.db.models import Count, Q
 from django.template.loader import render_to_string
-from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from merchants.actions.trail import record
 from merchants.models import (
@@ -126,7 +126,7 @@ def _namesakes(member: Membership) -> list[Wrong]:
 def _differences(member: Membership, moment: datetime) -> list[Wrong]:
     own = Drift.objects.filter(merchant=member.merchant_id, ended_at=None)
     return [
-        Wrong(Rule.DRIFT, "drift", each.pk, None, {"name": str(each.get_field_display())})
+        Wrong(Rule.DRIFT, "drift", each.pk, None, {"name": each.field})
         for each in own.exclude(ignored_until__gt=moment).order_by("pk")[:MOST]
     ]
 
@@ -136,7 +136,7 @@ def _stuck(member: Membership) -> list[Wrong]:
         merchant=member.merchant_id, state=Operation.State.UNKNOWN, next_at=None
     )
     return [
-        Wrong(Rule.STUCK, "operation", each.pk, None, {"name": str(each.get_kind_display())})
+        Wrong(Rule.STUCK, "operation", each.pk, None, {"name": each.kind})
         for each in own.order_by("pk")[:MOST]
     ]
 
@@ -148,8 +148,8 @@ def note_alerts(merchant: Merchant, moment: datetime) -> int:
     dies in between.
     """
     with isolation.of(merchant.pk), transaction.atomic():
-        # One at a time for a merchant.
-        Merchant.objects.select_for_update().get(pk=merchant.pk)
+        # One at a time for a merchant; rows that refer to it are written meanwhile.
+        Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
         team = Membership.objects.filter(in_force(moment), merchant=merchant)
         team = team.filter(user__is_active=True, user__is_service=False)
         people = list(team.select_related("user", "merchant", "custom_role").order_by("pk"))
@@ -202,11 +202,14 @@ def _tell(member: Membership, new: list[Alert]) -> None:
     rows = list(seen.order_by("rule", "pk"))
     if not rows:
         return
-    subject = _("%(merchant)s: %(number)s things wait for somebody") % {
-        "merchant": member.merchant.name, "number": len(rows),
-    }  # fmt: skip
+    words = {"merchant": member.merchant.name, "number": len(rows)}
+    subject = ngettext(
+        "%(merchant)s: %(number)s thing waits for somebody",
+        "%(merchant)s: %(number)s things wait for somebody",
+        len(rows),
+    )
     text = render_to_string("reports/alerts.txt", {"alerts": rows, "merchant": member.merchant})
-    send_mail(subject.replace("\n", " "), text, None, [member.user.email])
+    send_mail((subject % words).replace("\n", " "), text, None, [member.user.email])
 
 
 def alerts_for(member: Membership) -> Any:

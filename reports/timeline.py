@@ -18,7 +18,7 @@ from terminals.models import Device, Terminal
 from transactions.models import Kind, Status
 from transactions.queries import transactions_for
 
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+HOUR = timedelta(hours=1)
 # Single events of one kind that are shown of a time; what goes beyond is in the lists.
 MOST = 200
 

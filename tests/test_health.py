@@ -106,6 +106,13 @@ class TestRules:
         assert "IDLE" not in rules(terminal)
         assert {"NAMESAKE", "DRIFT", "STUCK"} <= rules()
         assert Alert.objects.filter(rule="NAMESAKE").count() == 2
+        client = Client(headers={"Accept-Language": "ar"})
+        client.force_login(alice.user)
+        client.cookies["language"] = "ar"
+        # Said in the reader's language, though a job found it.
+        page = client.get("/notices/").content.decode()
+        assert ">استرداد</a>" in page
+        assert "Take back" not in page
 
     def test_a_person_sees_those_of_their_branches(
         self, terminal: Terminal, alice: Membership

@@ -4,6 +4,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from merchants.models.drift import Drift
+from merchants.models.operations import Operation
 from merchants.models.people import Branch, Membership, Merchant
 from portal.rows import OfMerchant
 
@@ -28,7 +30,8 @@ class Alert(OfMerchant):
     subject_id = models.BigIntegerField()
     # Who may see it is who may see its branch; None: who sees every branch.
     branch = models.ForeignKey(Branch, models.PROTECT, null=True)
-    # What the subject is called, and figures that belong to it: texts and whole numbers.
+    # What the subject is called (of a difference and an operation its word, which pages say in
+    # their language), and figures that belong to it: texts and whole numbers.
     facts = models.JSONField(default=dict)
     found_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
@@ -50,6 +53,13 @@ class Alert(OfMerchant):
 
     def __str__(self) -> str:
         return f"{self.rule} {self.subject_kind} {self.subject_id}"
+
+    @property
+    def called(self) -> str:
+        """What the subject is called, in the reader's language where it has no name of its own."""
+        name = str(self.facts.get("name", ""))
+        words = {"drift": Drift.Field, "operation": Operation.Kind}.get(self.subject_kind)
+        return str(words(name).label) if words is not None and name in words.values else name
 
 
 class AlertChoice(OfMerchant):
