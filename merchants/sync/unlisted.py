@@ -1,5 +1,6 @@
 """What a whole list no longer has: asked for one by one, because paging can hide a row."""
 
+import random
 from typing import Any
 
 from django.db import transaction
@@ -26,7 +27,9 @@ def look_for_unlisted(
     if resource.finds is None or not isinstance(connector, resource.finds):
         return
     gone = []
-    for ref in resource.unlisted(account, listed)[:MOST]:
+    left_out = resource.unlisted(account, listed)
+    # Other ones each time: some may stay hidden, and must not keep the rest from being asked for.
+    for ref in random.sample(left_out, min(MOST, len(left_out))):
         try:
             record = resource.find(connector, ref)
         except Refused as problem:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -9,7 +10,7 @@ from django.utils.translation import gettext as _
 from merchants.actions.branches import take_branch_drift
 from merchants.actions.drift import close_drift, end_drift, note_gone
 from merchants.actions.operations import NotOffered
-from merchants.models import Drift, Membership, Operation, ProviderAccount
+from merchants.models import BranchIdentity, Drift, Membership, Operation, ProviderAccount
 from merchants.queries import known_gone
 from portal.conflicts import Conflict
 from terminals.actions.holding import Held, note_holdings
@@ -18,6 +19,9 @@ from terminals.models import Terminal, TerminalUser
 from terminals.numbers import e164
 
 Field = Drift.Field
+_SUBJECTS: dict[str, Any] = {
+    "terminal": Terminal, "terminaluser": TerminalUser, "branch": BranchIdentity,
+}  # fmt: skip
 
 
 def note_gone_terminals(
@@ -33,6 +37,10 @@ def note_gone_terminals(
 @transaction.atomic
 def take_theirs(*, drift: Drift, by: Membership, at: datetime) -> None:
     """Have what the provider says, here too. Raises Conflict where it is over already."""
+    # The thing before its difference, which is how a reading takes them too.
+    subject = _SUBJECTS[drift.subject_kind]
+    where = {"branch": drift.subject_id} if subject is BranchIdentity else {"pk": drift.subject_id}
+    list(subject.objects.filter(**where).order_by("pk").select_for_update(no_key=True))
     if not close_drift(drift=drift, by=by, at=at):
         raise Conflict(_("That has been decided already."))
     # As it is now: they may have changed it again since the page was made.

@@ -40,7 +40,7 @@ def store_terminals(
     _free_refs(account, {r.ref: tid for tid, (_, r) in latest.items() if r.ref})
     own = Terminal.objects.filter(account=account, tid__in=latest).order_by("pk")
     # Kept from changing until these are written: somebody may just be confirmed as its holder.
-    before = {each.tid: each for each in own.select_for_update()}
+    before = {each.tid: each for each in own.select_for_update(no_key=True)}
     moving = open_operations("terminal", [each.pk for each in before.values()])
     rows, said = [], []
     for tid, (item, record) in latest.items():
@@ -149,6 +149,8 @@ def store_terminal_users(
     known = {
         person.ref: person
         for person in TerminalUser.objects.filter(account=account, ref__in=latest)
+        .order_by("pk")
+        .select_for_update(no_key=True)
     }
     note_drift(account, _drift_of(known, latest), at)
     rows = []
