@@ -29,6 +29,7 @@ from portal import htmx, keyset
 from portal.api import scope
 from portal.columns import Column, plain, zone_of
 from portal.confirm import ask_again, is_confirmed
+from portal.tables import disarmed
 from portal.templatetags.show import NONE, count
 
 SIZE = 50
@@ -40,8 +41,6 @@ MOST_COUNTED = 1000
 CHUNK = 2000
 # What of an address is not the list itself, but where in it one stands or how it is handed over.
 PASSING = ("cursor", "download", "few", "page_size")
-# A spreadsheet would take a text that begins so for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -344,9 +343,7 @@ def _cell(value: Any) -> Any:
         return ""
     if isinstance(value, bool):
         return _("yes") if value else _("no")
-    if isinstance(value, str) and value.startswith(FORMULA):
-        return "'" + value
-    return value
+    return disarmed(value) if isinstance(value, str) else value
 
 
 def show(

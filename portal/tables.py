@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import python_calamine
 import rustpy_xlsxwriter
+from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
 MOST_ROWS = 2000
@@ -23,6 +24,9 @@ LONGEST = 300
 # A spreadsheet keeps fifteen digits of a number; what is longer ends in zeros that are not true.
 TRUE_DIGITS = 15
 ROUNDED = "\ufffd"
+# A spreadsheet would take a text that begins so for a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class NotATable(Exception):
@@ -48,7 +52,7 @@ def read_table(name: str, content: bytes) -> Table:
         raise NotATable(_("This is an old or an encrypted workbook. Save it as XLSX or CSV."))
     else:
         found = _separated(content)
-    rows = [[cell.strip()[:LONGEST] for cell in row] for row in found]
+    rows = [[_armed(cell.strip()[:LONGEST]) for cell in row] for row in found]
     rows = [row for row in rows if any(row)]
     if not rows:
         raise NotATable(_("The file has no rows."))
@@ -116,29 +120,52 @@ def _text(cell: object) -> str:
     return "" if cell is None else str(cell)
 
 
+def disarmed(text: str) -> str:
+    """A text that no spreadsheet takes for a formula; `read_table` takes the mark off again."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _armed(text: str) -> str:
+    return text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA) else text
+
+
+def answer_of(
+    kind: str, name: str, header: Sequence[str], rows: Sequence[Sequence[str]]
+) -> HttpResponse:
+    """A table to take away: `xlsx`, and anything else is CSV."""
+    if kind == "xlsx":
+        answer = HttpResponse(xlsx_of(name, header, rows), content_type=XLSX)
+    else:
+        kind = "csv"
+        answer = HttpResponse(csv_of(header, rows), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
+    return answer
+
+
 def csv_of(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     """Texts as CSV with a mark of its encoding; what looks like a formula is disarmed."""
     out = io.StringIO()
     writer = csv.writer(out)
     for row in (header, *rows):
-        writer.writerow([_disarmed(cell) for cell in row])
+        writer.writerow([disarmed(cell) for cell in row])
     return out.getvalue().encode("utf-8-sig")
-
-
-def _disarmed(cell: str) -> str:
-    # A mobile number begins with + and is none.
-    formula = cell.startswith(("=", "-", "@", "\t", "\r")) or (
-        cell.startswith("+") and not cell[1:].replace(" ", "").isdecimal()
-    )
-    return f"'{cell}" if formula else cell
 
 
 def xlsx_of(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     """Texts as a workbook of one sheet whose head stays; a text never becomes a formula."""
     out = io.BytesIO()
-    records = [dict(zip(header, row, strict=True)) for row in rows]
+    names = _apart(header)
+    records = [dict(zip(names, row, strict=True)) for row in rows]
     rustpy_xlsxwriter.write_worksheet(
-        records or [dict.fromkeys(header, "")], out, sheet_name=title[:31], freeze_row=1,
+        records or [dict.fromkeys(names, "")], out, sheet_name=title[:31], freeze_row=1,
         bold_headers=True, autofit=True,
     )  # fmt: skip
     return out.getvalue()
+
+
+def _apart(header: Sequence[str]) -> list[str]:
+    """Somebody's own names of columns, of which two may be one, told apart by their place."""
+    return [
+        f"{name} ({place})" if not name or name in header[: place - 1] else name
+        for place, name in enumerate(header, 1)
+    ]

@@ -18,7 +18,7 @@ from merchants.queries import in_branch, main_zone, member_with
 from portal import htmx
 from portal.confirm import ask_again, is_confirmed
 from portal.paper import pdf_of, qr
-from portal.tables import csv_of, xlsx_of
+from portal.tables import answer_of
 from portal.templatetags.show import masked_mobile
 from terminals import actions, queries
 from terminals.columns import TERMINALS
@@ -28,7 +28,6 @@ from terminals.models import Terminal, TerminalUser
 from terminals.views.fleet import own_person, own_terminal
 
 SHEET = Path(__file__).parents[1] / "papers" / "handover.typ"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @htmx.object_view(own_terminal, "GET", "HEAD", "POST")
@@ -104,8 +103,4 @@ def report(request: HttpRequest) -> HttpResponse:
         ["" if value is None else str(value) for value in (each.value(row) for each in columns)]
         for row in found.order_by("tid", "pk").iterator(chunk_size=500)
     ]
-    kind = "xlsx" if request.GET.get("format") == "xlsx" else "csv"
-    body = xlsx_of("Fleet", header, cells) if kind == "xlsx" else csv_of(header, cells)
-    answer = HttpResponse(body, content_type=XLSX if kind == "xlsx" else "text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="fleet.{kind}"'
-    return answer
+    return answer_of(request.GET.get("format", ""), "fleet", header, cells)
