@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 from psycopg.types.json import Jsonb
@@ -90,8 +91,8 @@ def _totals(scheme: SchemeTotals) -> list[int]:
 def reconcile_terminal(*, terminal: Terminal, by: Membership, key: str, at: datetime) -> Operation:
     """Ask the provider to close the terminal's day. Raises as assigning does."""
     by.need(Right.FLEET)
-    need_reachable(terminal, CreatesReconciliations)
     return request_operation(
         kind=Operation.Kind.RECONCILE, account=terminal.account, subject=terminal,
         asked={}, by=by, key=key, at=at,
+        need=partial(need_reachable, terminal, CreatesReconciliations),
     )  # fmt: skip

@@ -142,11 +142,8 @@ class Terminals(ReadOnly):
         """Ask the provider to hand the terminal to somebody."""
         terminal, member = self.get_object(), self.asking(Right.FLEET)
         given = self.given(AssignJson)
-        known = queries.person_by_mobile(member, terminal, given["mobile"])
-        name = known.name if known else given["name"]
-        email = (known.email if known else "") or given["email"]
-        to = actions.Holder(name, given["mobile"], email, known)
         typed = {name: given[name] for name in ("name", "mobile", "email")}
+        to = actions.holder_of(member, terminal.account, **typed)
         ask = partial(actions.assign_terminal, to=to, typed=typed)
         return self._asked(ask, terminal, given)
 

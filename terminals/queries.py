@@ -39,9 +39,11 @@ def holders_in(member: Membership, branch: Branch) -> QuerySet[Any, Any]:
     return terminals_for(member).filter(branch=branch).values("terminal_user_id")
 
 
-def person_by_mobile(member: Membership, terminal: Terminal, mobile: str) -> TerminalUser | None:
+def person_by_mobile(
+    member: Membership, account: ProviderAccount, mobile: str
+) -> TerminalUser | None:
     """Who of the account's people has a number: whom the provider will take it for."""
-    own = terminal_users_for(member).filter(account=terminal.account_id, erased_at=None)
+    own = terminal_users_for(member).filter(account=account, erased_at=None)
     return own.filter(mobile=mobile).order_by("pk").first()
 
 

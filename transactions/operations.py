@@ -58,7 +58,10 @@ def _now_asked(operation: Operation, record: SessionRecord, at: datetime) -> Non
     terminal = terminal_of(operation)
     # The answer to a new one need not name the terminal.
     own.filter(terminal=None).update(terminal=terminal, branch=terminal.branch)
-    operation.asked, operation.outcome = {}, {"kind": "session", "id": own.get().pk}
+    # What it takes from a sale counts for as long as the provider may not have said so.
+    kept = {name: operation.asked.get(name) for name in ("sale", "minor")}
+    operation.asked = kept if kept["sale"] else {}
+    operation.outcome = {"kind": "session", "id": own.get().pk}
 
 
 OPERATIONS = [How("OPEN_SESSION", OpensSessions, _ask, _is_asked, _now_asked, again=False)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -48,7 +49,10 @@ def store_branches(
     latest = {record.ref: (item, record) for item, record in records}
     before = {
         identity.ref: identity
+        # Kept from changing until these are written: somebody may just take what is theirs.
         for identity in BranchIdentity.objects.filter(account=account, ref__in=latest)
+        .order_by("pk")
+        .select_for_update(no_key=True)
     }
     known = ensure_branches(account, [record for _item, record in latest.values()])
     rows, said = [], []
@@ -173,11 +177,11 @@ def create_branch(
     by.need(Right.FLEET)
     if not by.sees_every_branch:
         raise PermissionDenied(_("Whoever is kept to some branches cannot open another."))
-    need_offered(account, CreatesBranches)
     asked = {"name": name, "name_ar": name_ar, "reference": reference, "owner": dict(owner)}
     return request_operation(
         kind=Operation.Kind.CREATE_BRANCH, account=account, subject=None, makes="branch",
         asked=asked, by=by, key=key, at=at, facts={"name": name},
+        need=partial(need_offered, account, CreatesBranches),
     )  # fmt: skip
 
 

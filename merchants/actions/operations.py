@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from merchants.actions.trail import record
-from merchants.models import Membership, Operation, ProviderAccount
+from merchants.models import Membership, Operation, ProviderAccount, Right
 from portal.celery import wake
 from portal.conflicts import Conflict, KeyUsed
 from providers.base.registry import providers
@@ -100,20 +100,25 @@ def request_operation(
     facts: Mapping[str, Any] | None = None,
     replaces: Operation | None = None,
     bound_to: Mapping[str, Any] | None = None,
+    need: Callable[[], None] = lambda: None,
 ) -> Operation:
     """Write the wish down, and have it sent. The same key again is the same operation.
 
     The database allows one open operation for a thing, so of two people who press the button
     together exactly one succeeds. `makes` names the kind of what is not there yet; `replaces` is
     withdrawn in the same step, where it was not sent. A key is bound to what was `asked`, or to
-    `bound_to`. Raises OperationPending or KeyUsed.
+    `bound_to`. `need` raises where a new wish cannot be; it is not looked at where the key has come
+    before, as things have moved on since. Raises OperationPending, KeyUsed and what `need` raises.
     """
     name = (subject._meta.model_name if subject is not None else makes) or ""
     subject_id = subject.pk if subject is not None else None
     digest = _digest(kind, name, subject_id, account.pk, asked if bound_to is None else bound_to)
+    if (same := _same(by, key, digest)) is not None:
+        return same
     try:
         with transaction.atomic():
-            if replaces is not None and not is_asked_again(by, key):
+            need()
+            if replaces is not None:
                 withdraw_operation(operation=replaces, by=by, at=at)
             made = Operation.objects.create(
                 merchant_id=by.merchant_id, account=account, kind=kind, subject_kind=name,
@@ -125,10 +130,7 @@ def request_operation(
             record("operation.requested", about=about, merchant=by.merchant_id, facts=told)
             wake("merchants.send_operations", account.pk)
     except IntegrityError:
-        same = Operation.objects.filter(merchant=by.merchant_id, key=key).first()
-        if same is not None:
-            if same.digest is None or bytes(same.digest) != digest:
-                raise KeyUsed(_("This key came before with something else.")) from None
+        if (same := _same(by, key, digest)) is not None:
             return same
         there = open_of(subject) if subject is not None else None
         if there is None:
@@ -137,9 +139,12 @@ def request_operation(
     return made
 
 
-def is_asked_again(by: Membership, key: str) -> bool:
-    """Whether a key has come before: what it asked for then is not checked anew."""
-    return Operation.objects.filter(merchant=by.merchant_id, key=key).exists()
+def _same(by: Membership, key: str, digest: bytes) -> Operation | None:
+    """What the key asked for before. Raises KeyUsed where that was something else."""
+    found = Operation.objects.filter(merchant=by.merchant_id, key=key).first()
+    if found is not None and (found.digest is None or bytes(found.digest) != digest):
+        raise KeyUsed(_("This key came before with something else."))
+    return found
 
 
 def _digest(*asked: Any) -> bytes:
@@ -169,9 +174,15 @@ def open_of(subject: models.Model) -> Operation | None:
     return own.select_related("requested_by").first()
 
 
+def right_to(kind: str) -> Right:
+    """Who may ask for a kind may withdraw it and decide on it."""
+    return Right.PAYMENTS if kind == Operation.Kind.OPEN_SESSION else Right.FLEET
+
+
 @transaction.atomic
 def withdraw_operation(*, operation: Operation, by: Membership, at: datetime) -> bool:
     """Take a wish back that was not sent; whether there was time."""
+    by.need(right_to(operation.kind))
     own = Operation.objects.filter(pk=operation.pk, state=State.REQUESTED)
     if not own.update(state=State.WITHDRAWN, finished_at=at, next_at=None, asked={}):
         return False
@@ -187,10 +198,14 @@ def decide_operation(
 
     Our own rows are not changed by it: the next reading of the provider says what is true there.
     """
+    by.need(right_to(operation.kind))
     own = Operation.objects.filter(pk=operation.pk, state=State.UNKNOWN, next_at=None)
     state = State.CONFIRMED if done else State.REFUSED
     said = _("Decided by %(who)s: %(reason)s") % {"who": by.user, "reason": reason}
-    if not own.update(state=state, finished_at=at, message=said[:500], asked={}):
+    # A sale of which it takes something is no person, and has to be known where it was done.
+    asked = operation.asked
+    kept = {name: asked[name] for name in ("sale", "minor")} if asked.get("sale") else {}
+    if not own.update(state=state, finished_at=at, message=said[:500], asked=kept):
         return False
     note_operation("operation.decided", operation, reason=reason, done=done)
     return True

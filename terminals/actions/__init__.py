@@ -1,7 +1,6 @@
 """What is done with terminals and the people who hold them."""
 
 from terminals.actions.bulk import (
-    again,
     changes_under_way,
     check_rows,
     draft_chosen,
@@ -9,7 +8,7 @@ from terminals.actions.bulk import (
     effects_of,
     feed_change,
     forget_files,
-    move_in_words,
+    retry_failed_rows,
     start_change,
     stop_change,
 )
@@ -27,6 +26,8 @@ from terminals.actions.moving import (
     create_terminal,
     describe_terminal,
     disconnect_terminal,
+    holder_of,
+    move_in_words,
     need_reachable,
     unassign_terminal,
 )
@@ -45,7 +46,6 @@ __all__ = [
     "Held",
     "Holder",
     "TooMany",
-    "again",
     "agree_anew",
     "assign_terminal",
     "can_push",
@@ -63,6 +63,7 @@ __all__ = [
     "erase_person",
     "feed_change",
     "forget_files",
+    "holder_of",
     "let_holdings_go",
     "move_in_words",
     "need_reachable",
@@ -71,6 +72,7 @@ __all__ = [
     "note_holdings",
     "note_seen",
     "push_ours",
+    "retry_failed_rows",
     "reveal_person",
     "start_change",
     "stop_change",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -13,6 +14,7 @@ from merchants.actions.trail import Personal, record
 from merchants.models import Branch, Membership, Operation, ProviderAccount, Right
 from providers.base.provider import AssignsTerminals, CreatesTerminals, DisconnectsTerminals
 from terminals.models import Terminal, TerminalUser
+from terminals.queries import person_by_mobile
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,16 @@ class Holder:
     mobile: str
     email: str
     known: TerminalUser | None = None
+
+
+def holder_of(
+    by: Membership, account: ProviderAccount, *, name: str, mobile: str, email: str
+) -> Holder:
+    """Who is meant by a number: whom the provider has under it, as far as one may see, or new."""
+    known = person_by_mobile(by, account, mobile)
+    if known is None:
+        return Holder(name, mobile, email)
+    return Holder(known.name, mobile, known.email or email, known)
 
 
 def assign_terminal(
@@ -40,7 +52,7 @@ def assign_terminal(
     Raises OperationPending, KeyUsed or NotOffered. `replaces` is withdrawn, where it still waits.
     `typed` is what the key is bound to: whom it means may be known better by the second time.
     """
-    _need(by, terminal, AssignsTerminals)
+    by.need(Right.FLEET)
     asked: dict[str, Any] = {"name": to.name, "mobile": to.mobile, "email": to.email}
     facts: dict[str, Any] = {}
     if to.known is not None:
@@ -49,6 +61,7 @@ def assign_terminal(
     return request_operation(
         kind=Operation.Kind.ASSIGN, account=terminal.account, subject=terminal, asked=asked,
         by=by, key=key, at=at, facts=facts, replaces=_of(terminal, replaces), bound_to=typed,
+        need=partial(need_reachable, terminal, AssignsTerminals),
     )  # fmt: skip
 
 
@@ -61,10 +74,11 @@ def unassign_terminal(
     replaces: Operation | None = None,
 ) -> Operation:
     """Ask the provider to take the terminal from whoever holds it. Raises as assigning does."""
-    _need(by, terminal, AssignsTerminals)
+    by.need(Right.FLEET)
     return request_operation(
         kind=Operation.Kind.UNASSIGN, account=terminal.account, subject=terminal,
         asked={}, by=by, key=key, at=at, replaces=_of(terminal, replaces),
+        need=partial(need_reachable, terminal, AssignsTerminals),
     )  # fmt: skip
 
 
@@ -77,10 +91,11 @@ def disconnect_terminal(
     replaces: Operation | None = None,
 ) -> Operation:
     """Ask the provider to sign the terminal's device out. Raises as assigning does."""
-    _need(by, terminal, DisconnectsTerminals)
+    by.need(Right.FLEET)
     return request_operation(
         kind=Operation.Kind.DISCONNECT, account=terminal.account, subject=terminal,
         asked={}, by=by, key=key, at=at, replaces=_of(terminal, replaces),
+        need=partial(need_reachable, terminal, DisconnectsTerminals),
     )  # fmt: skip
 
 
@@ -99,7 +114,6 @@ def create_terminal(
     Raises NotOffered where the provider does not know the branch, or KeyUsed.
     """
     by.need(Right.FLEET)
-    need_offered(account, CreatesTerminals)
     known = branch.identities.filter(account=account).order_by("pk").first()
     if known is None:
         raise NotOffered(
@@ -110,6 +124,7 @@ def create_terminal(
     return request_operation(
         kind=Operation.Kind.CREATE_TERMINAL, account=account, subject=None, makes="terminal",
         asked=asked, by=by, key=key, at=at, facts={"name": name, "branch": branch.name},
+        need=partial(need_offered, account, CreatesTerminals),
     )  # fmt: skip
 
 
@@ -137,11 +152,6 @@ def agree_anew(operation: Operation) -> None:
         own.update(content_hash=None)
 
 
-def _need(by: Membership, terminal: Terminal, capability: type) -> None:
-    by.need(Right.FLEET)
-    need_reachable(terminal, capability)
-
-
 def need_reachable(terminal: Terminal, capability: type) -> None:
     """Raise NotOffered where the provider cannot do something with the terminal."""
     need_offered(terminal.account, capability)
@@ -153,3 +163,16 @@ def _of(terminal: Terminal, replaces: Operation | None) -> Operation | None:
     """What is to be replaced, if it is of this terminal."""
     own = replaces is not None and replaces.subject_id == terminal.pk
     return replaces if own and replaces and replaces.subject_kind == "terminal" else None
+
+
+def move_in_words(words: Mapping[str, str], *, is_new: bool) -> str:
+    """What handing `what` to `who` does, with its present `holder`, where there is one."""
+    if is_new and words["holder"]:
+        return (
+            _("Makes %(who)s known, takes %(what)s from %(holder)s and gives it to them.") % words
+        )
+    if is_new:
+        return _("Makes %(who)s known and gives them %(what)s.") % words
+    if words["holder"]:
+        return _("Takes %(what)s from %(holder)s and gives it to %(who)s.") % words
+    return _("Gives %(what)s to %(who)s.") % words

@@ -17,7 +17,7 @@ from merchants.models import Right
 from merchants.queries import in_branch, main_zone, member_of, member_with
 from portal import htmx
 from portal.conflicts import Conflict
-from portal.tables import csv_of, xlsx_of
+from portal.tables import answer_of
 from terminals import actions, queries
 from terminals.filters import TerminalFilter
 from terminals.forms import ChooseForm, ColumnsForm, UploadForm
@@ -28,7 +28,6 @@ SHOWN = 100
 MOST_CHOSEN = 500
 MOST_LISTED = 50
 TEMPLATE = ("terminal_id", "name", "mobile", "email")
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @login_required
@@ -56,19 +55,7 @@ def template(request: HttpRequest) -> HttpResponse:
     """An empty file to fill in, with one row that shows how."""
     member_with(request, Right.FLEET)
     shown = ("0211111112222222", "Huda Al-Amri", "+966551112233", "huda@example.com")
-    return _file(request, "terminals", TEMPLATE, [shown])
-
-
-def _file(
-    request: HttpRequest, name: str, header: tuple[str, ...], rows: list[Any]
-) -> HttpResponse:
-    if request.GET.get("format") == "xlsx":
-        answer = HttpResponse(xlsx_of(name, header, rows), content_type=XLSX)
-        answer["Content-Disposition"] = f'attachment; filename="{name}.xlsx"'
-    else:
-        answer = HttpResponse(csv_of(header, rows), content_type="text/csv; charset=utf-8")
-        answer["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    return answer
+    return answer_of(request.GET.get("format", ""), "terminals", TEMPLATE, [shown])
 
 
 @login_required
@@ -175,7 +162,7 @@ def stop(request: HttpRequest, found: BulkChange) -> HttpResponse:
 def again(request: HttpRequest, found: BulkChange) -> HttpResponse:
     """Have what failed wait once more."""
     by = member_with(request, Right.FLEET)
-    return _done(request, found, lambda: actions.again(change=found, by=by))
+    return _done(request, found, lambda: actions.retry_failed_rows(change=found, by=by))
 
 
 @htmx.object_view(own_change, "GET", "HEAD")
@@ -189,7 +176,7 @@ def failed(request: HttpRequest, found: BulkChange) -> HttpResponse:
     rows = [(*_cells(found, row), row.said) for row in own.select_related("terminal")]
     exported("bulk", f"change={found.pk}")
     header = (*found.header, _("Reason"))
-    return _file(request, "failed", header, rows)
+    return answer_of(request.GET.get("format", ""), "failed", header, rows)
 
 
 def _cells(found: BulkChange, row: BulkRow) -> list[str]:

@@ -15,9 +15,11 @@ from merchants.actions.people import add_person
 from merchants.models import (
     AuditEntry,
     BranchIdentity,
+    CustomRole,
     Membership,
     Operation,
     ProviderAccount,
+    User,
 )
 from merchants.operations import send_operations
 from merchants.sync import run_sync
@@ -205,10 +207,15 @@ class TestTheApi:
     def test_a_terminal_that_is_gone_there_is_not_asked_for(
         self, api: Api, terminal: Terminal
     ) -> None:
+        before = api.post(f"terminals/{terminal.pk}/unassign/", {}, "before").json()["id"]
+        send_operations(terminal.account_id, limits=ONCE)
         Terminal.objects.filter(pk=terminal.pk).update(ref=None)
         answer = api.post(f"terminals/{terminal.pk}/unassign/")
         assert answer.status_code == 409
         assert "no longer lists" in answer.json()["detail"]
+        # What was asked for before is what it was.
+        again = api.post(f"terminals/{terminal.pk}/unassign/", {}, "before")
+        assert (again.status_code, again.json()["id"]) == (202, before)
 
 
 def wish(kind: str, terminal: Terminal, by: Membership) -> Operation:
@@ -325,6 +332,48 @@ class TestMaking:
         session = api.get(f"sessions/{over['outcome']['id']}/").json()
         assert (session["kind"], session["amount_minor"]) == ("REFUND", sale.captured_minor)
         assert session["terminal"]["id"] == terminal.pk
+
+    def test_what_was_asked_back_elsewhere_is_not_left(
+        self, api: Api, terminal: Terminal, nearpay: Played
+    ) -> None:
+        """Another terminal is another open operation, and the sale is one."""
+        sale = Transaction.objects.filter(
+            kind="PURCHASE", status="APPROVED", refunded="NONE"
+        ).order_by("pk")[0]
+        assert sale.captured_minor is not None
+        other = Terminal.objects.exclude(pk=terminal.pk).exclude(ref=None).order_by("pk")[0]
+        part = sale.captured_minor - 1
+        ask = {"terminal": terminal.pk, "kind": "REFUND", "currency": sale.currency,
+               "amount_minor": part, "refund_of": sale.pk}  # fmt: skip
+        assert api.post("sessions/", ask).status_code == 202
+        # While it waits, once it is open at the provider, and for the little that is left.
+        elsewhere = ask | {"terminal": other.pk}
+        assert api.post("sessions/", elsewhere).status_code == 400
+        send_operations(terminal.account_id, limits=ONCE)
+        assert api.post("sessions/", elsewhere).status_code == 400
+        assert api.post("sessions/", elsewhere | {"amount_minor": 1}).status_code == 202
+        # Nobody held out a card in time: it is left again.
+        Session.objects.filter(kind="REFUND", amount_minor=part).update(status="EXPIRED")
+        assert api.post("sessions/", ask | {"amount_minor": part}).status_code == 202
+
+    def test_a_session_is_withdrawn_by_who_could_ask_for_it(
+        self, terminal: Terminal, alice: Membership
+    ) -> None:
+        made = wish("OPEN_SESSION", terminal, alice)
+        role = CustomRole.objects.create(
+            merchant=alice.merchant, name="Fleet", rights=["LOOK_UP", "FLEET"]
+        )
+        user = User.objects.create_user("bob@acme.test")
+        Membership.objects.create(
+            user=user, merchant=alice.merchant, role="CUSTOM", custom_role=role
+        )
+        client = Client()
+        client.force_login(user)
+        for path in (f"/terminals/{terminal.pk}/operations/withdraw/",
+                     f"/terminals/operations/{made.pk}/"):  # fmt: skip
+            assert client.post(path).status_code == 403
+        made.refresh_from_db()
+        assert made.state == "REQUESTED"
 
     def test_a_terminal_is_reconciled_from_its_page(
         self, terminal: Terminal, alice: Membership
