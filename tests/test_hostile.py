@@ -44,6 +44,8 @@ class Looked(HTMLParser):
             self.wrong.append(f"<{tag}>")
         if tag == "script" and not (given.get("src") or given.get("type") == "application/json"):
             self.wrong.append("a script of its own")
+        if tag == "textarea" and given.get("name") != "note":
+            self.wrong.append("a field of its own")
         if tag == "link" and "evil" in (given.get("href") or ""):
             self.wrong.append("a foreign link")
         for name, value in attrs:

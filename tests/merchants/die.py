@@ -22,8 +22,11 @@ WHERE = (
 def main(account: int, line: int) -> None:
     django.setup()
     from merchants.operations import send_operations
+    from merchants.operations.send import hows
     from providers.base.http import Limits
 
+    # As in a worker that has worked before: what is counted is the operation and no import.
+    hows()
     passed = 0
 
     def trace(frame: FrameType, event: str, _arg: Any) -> Any:
