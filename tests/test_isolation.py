@@ -17,7 +17,7 @@ from merchants.sync import run_sync
 from merchants.tasks import sync_due
 from portal import isolation
 from portal.rows import NotScoped, OfMerchant
-from tests.conftest import NOON, Played
+from tests.conftest import NOON, PROVE, Played
 from tests.database import as_owner
 from transactions.models import Transaction
 
@@ -183,7 +183,7 @@ def persistent(committed: None) -> Iterator[int]:
         yield cursor.fetchone()[0]
 
 
-def test_a_thousand_alternating_requests_over_one_connection_leak_nothing(
+def test_alternating_requests_over_one_connection_leak_nothing(
     persistent: int, settings: Any
 ) -> None:
     names, keys = ("Acme", "Evil"), []
@@ -194,7 +194,7 @@ def test_a_thousand_alternating_requests_over_one_connection_leak_nothing(
         keys.append(make_token(member=member, at=NOON))
     # A connection that is closed after each request would leak nothing in any case.
     with isolation.nobody():
-        for number in range(1000):
+        for number in range(1000 if PROVE else 200):
             which = number % 2
             client = Client(headers={"Authorization": f"Token {keys[which]}"})
             answer = client.get("/api/v1/branches/")
