@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from merchants.actions.trail import scene
 from merchants.models import Branch, Membership, Merchant, Operation, ProviderAccount
+from portal.folding import words_column
 from portal.rows import OfMerchant
 from portal.templatetags.show import masked_name
 
@@ -27,6 +28,7 @@ class TerminalUser(OfMerchant):
     learned_at = models.DateTimeField(default=timezone.now)
     # When it was forgotten who this is.
     erased_at = models.DateTimeField(null=True)
+    words = words_column("name")
 
     class Meta:
         constraints = [
@@ -89,6 +91,7 @@ class Terminal(OfMerchant):
     note = models.CharField(max_length=1000, blank=True, default="", db_default="")
     # Lies in a drawer, to be handed out.
     spare = models.BooleanField(default=False, db_default=False)
+    words = words_column("name", "label")
 
     class Meta:
         constraints = [

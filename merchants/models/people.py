@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from merchants.rights import OF_ROLES, Right, Role, holders_of
+from portal.folding import words_column
 from portal.rows import OfMerchant
 
 
@@ -91,6 +92,7 @@ class Branch(OfMerchant):
     zone = models.CharField(max_length=64, default="Asia/Riyadh")
     cut_off = models.TimeField(default=time(0))
     created_at = models.DateTimeField(default=timezone.now)
+    words = words_column("name", "name_ar")
 
     class Meta:
         indexes = [models.Index(fields=["merchant", "name", "id"], name="branch_by_name")]
