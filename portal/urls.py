@@ -12,7 +12,7 @@ handler404 = "portal.pages.not_found"
 handler500 = "portal.pages.failed"
 
 # The apps' own routers, named as strings: the frame does not import the apps.
-API = ["merchants", "terminals", "transactions", "settlements"]
+API = ["merchants", "terminals", "transactions", "settlements", "reports"]
 OPEN = {"authentication_classes": [], "permission_classes": [AllowAny]}
 
 urlpatterns = [

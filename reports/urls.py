@@ -3,6 +3,7 @@
 from django.urls import path
 
 from reports import views
+from reports.views import finding
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -10,5 +11,6 @@ urlpatterns = [
     path("notices/choices/", views.alert_choices, name="alert-choices"),
     path("terminals/<int:pk>/timeline/", views.terminal_timeline, name="timeline"),
     path("people/<int:pk>/data/", views.person, name="person-data"),
-    path("search/", views.find, name="search"),
+    path("search/", finding.find, name="search"),
+    path("search/fetch/", finding.fetch, name="search-fetch"),
 ]

@@ -103,10 +103,12 @@ API_MOVES = {"api-terminals-assign", "api-terminals-unassign", "api-terminals-di
 # These change something of one's own, and are no page.
 FORMS = {
     "merchants:choose-member", "merchants:choose-branch", "merchants:save-view", "merchants:leave",
+    "search-fetch",
 }  # fmt: skip
 # Everybody's, narrowed to what is theirs.
 COLLECTIONS = {
-    "home", "search", "notices", "alert-choices", "merchants:choose-branch", "merchants:save-view",
+    "home", "search", "search-fetch", "api-search", "notices", "alert-choices",
+    "merchants:choose-branch", "merchants:save-view",
     "terminals:people", "terminals:new", "terminals:new-branch", "terminals:all-operations",
     "terminals:differences", "terminals:many", "terminals:template", "terminals:choose",
     "terminals:report",
@@ -390,6 +392,7 @@ def _only_post(name: str) -> bool:
         *(DIFFERENCES - {"terminals:difference"}),
         *(CHANGES - {"terminals:change", "terminals:failed"}),
         "merchants:sync-now", "merchants:pause", "merchants:resume", "merchants:remove-view",
+        "search-fetch",
         "merchants:close-gap", "merchants:end-member", "merchants:withdraw-invitation",
         "merchants:leave", "merchants:revoke-token", "terminals:reveal",
         "terminals:unassign", "terminals:disconnect", "terminals:withdraw", "terminals:decide",
@@ -419,7 +422,8 @@ RIGHTS = {
         (
             "transactions:list", "transactions:detail", "transactions:slip", "terminals:list",
             "terminals:detail", "terminals:people", "terminals:person", "merchants:branches",
-            "merchants:branch", "search", "api-branches-list", "api-branches-detail",
+            "merchants:branch", "search", "search-fetch", "api-search",
+            "api-branches-list", "api-branches-detail",
             "api-terminals-list", "api-terminals-detail", "api-terminal-users-list",
             "api-terminal-users-detail", "api-transactions-list", "api-transactions-detail",
             "api-transactions-receipt", "api-sessions-list", "api-sessions-detail",
@@ -478,7 +482,10 @@ RIGHTS = {
     "merchants:revoke-token": Right.TOKENS,
 }  # fmt: skip
 # Everybody's own: what they show is narrowed to what the person may see.
-OWN = {"home", "notices", "merchants:choose-member", *FORMS, "merchants:remove-view"}
+OWN = {
+    "home", "notices", "merchants:choose-member", *(FORMS - {"search-fetch"}),
+    "merchants:remove-view",
+}  # fmt: skip
 
 
 def test_every_address_names_its_right() -> None:

@@ -157,6 +157,7 @@ def changes(
             {"name": "Renamed", "api_key": OTHER_KEY, "base_url": base},
             "account.changed",
         ),
+        "search-fetch": (reverse("search-fetch"), {"q": "000000"}, "account.sync_asked"),
         "merchants:sync-now": (reverse("merchants:sync-now", args=own), {}, "account.sync_asked"),
         "merchants:pause": (reverse("merchants:pause", args=own), {}, "account.paused"),
         "merchants:resume": (reverse("merchants:resume", args=own), {}, "account.resumed"),

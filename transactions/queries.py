@@ -1,14 +1,18 @@
 """What of transactions a person may see."""
 
+import re
 from collections.abc import Sequence
 from datetime import date
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from merchants.models import Membership, ProviderAccount
 from merchants.queries import branch_limit
 from portal.upsert import hashes, of_refs
 from transactions.models import Kind, Receipt, Session, Status, Transaction
+from transactions.receipts import unpack
+
+MOST_RELATED = 6
 
 
 def transactions_for(member: Membership) -> QuerySet[Transaction]:
@@ -33,7 +37,25 @@ def receipts_of(transaction: Transaction) -> list[Receipt]:
     return list(own.order_by("position", "pk"))
 
 
-MOST_RELATED = 6
+def transactions_of_ref(member: Membership, ref: str) -> list[int]:
+    """The transactions that a provider's id leads to: theirs, a receipt's or a session's."""
+    own = transactions_for(member)
+    accounts = member.merchant.accounts.values("pk")
+    answered = sessions_for(member).filter(ref=ref).exclude(transaction_ref=None)
+    pairs = answered.values_list("account_id", "transaction_ref")
+    wanted = Q(account__in=accounts, ref=ref)
+    for account, answer in pairs[:MOST_RELATED]:
+        wanted |= Q(account=account, ref=answer)
+    found = set(own.filter(wanted).order_by().values_list("pk", flat=True)[:MOST_RELATED])
+    slips = Receipt.objects.filter(ref=ref).values_list("transaction_id", flat=True)[:MOST_RELATED]
+    return sorted(found | set(own.filter(pk__in=list(slips)).values_list("pk", flat=True)))
+
+
+def first_digits_of(pks: Sequence[int]) -> dict[int, str]:
+    """What of the cards' first digits the receipts of some transactions have printed, by id."""
+    slips = Receipt.objects.filter(transaction__in=pks, position=0).select_related("dictionary")
+    return {each.transaction_id: re.sub(r"\D.*", "", unpack(each).get("pan", "").replace(" ", ""))
+            for each in slips}  # fmt: skip
 
 
 def session_of(member: Membership, transaction: Transaction) -> Session | None:

@@ -117,13 +117,34 @@
       window.print();
     });
   });
-  // «/» leads to the search box, except where one types.
+  // «/», or ⌘K and Ctrl K anywhere, leads to the search box; arrows lead through what it found.
   document.addEventListener("keydown", function (event) {
     var box = document.getElementById("q");
-    if (event.key === "/" && box && !event.target.closest("input,select,textarea,[contenteditable]")) {
+    var typing = event.target.closest("input,select,textarea,[contenteditable]");
+    var everywhere = event.key.toLowerCase() === "k" && (event.metaKey || event.ctrlKey);
+    if (box && ((event.key === "/" && !typing) || everywhere)) {
       event.preventDefault();
       box.focus();
       box.select();
+    }
+    var found = event.target.closest(".search");
+    if (found && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+      var stops = [box].concat(Array.from(found.querySelectorAll("#found-live a")));
+      var next = stops.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
+      if (stops[next]) {
+        event.preventDefault();
+        stops[next].focus();
+      }
+    } else if (found && event.key === "Escape" && document.getElementById("found-live").innerHTML) {
+      event.preventDefault();
+      document.getElementById("found-live").innerHTML = "";
+      box.focus();
+    }
+  });
+  document.addEventListener("focusout", function (event) {
+    var found = event.target.closest(".search");
+    if (found && event.relatedTarget && !found.contains(event.relatedTarget)) {
+      document.getElementById("found-live").innerHTML = "";
     }
   });
   // A look at a row, without leaving the list: beside it, never over it.

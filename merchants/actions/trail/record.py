@@ -205,9 +205,10 @@ def listed(list_: str) -> None:
     record("people.listed", facts={"list": list_})
 
 
-def searched(text: str, found: int) -> None:
+def searched(text: str, found: int, *, by_mobile: bool = False) -> None:
     """Record a search. What was typed may be anybody's number, so it lies with who typed it."""
-    record("rows.searched", facts={"text": _typed(text), "found": found})
+    facts: dict[str, Any] = {"text": _typed(text), "found": found}
+    record("rows.searched", facts=facts | {"mobile": True} if by_mobile else facts)
 
 
 def _typed(text: str) -> "Personal | str":

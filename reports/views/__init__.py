@@ -13,7 +13,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from merchants.actions.trail import listed, saw, searched
+from merchants.actions.trail import listed, saw
 from merchants.models import Branch, Membership, Right
 from merchants.queries import (
     MOST_BRANCHES,
@@ -31,11 +31,9 @@ from reports import charts, queries
 from reports.forms import AlertChoices
 from reports.health import LIVE, choices_of, choose, wanted_by
 from reports.personal import kept_of
-from reports.search import search
 from reports.timeline import timeline_of
 from terminals.models import Terminal, TerminalUser
 from terminals.queries import terminal_users_for, terminals_for
-from transactions.columns import TRANSACTIONS
 from transactions.models import Scheme
 
 SHOWN_BRANCHES, SHOWN_DECLINES = 8, 6
@@ -98,27 +96,6 @@ def home(request: HttpRequest) -> HttpResponse:
         context |= _figures(request, member, as_of, clocks, branches)
     _note_people(request, member, context.get("attention", ()))
     return htmx.page(request, "reports/home.html", context, fragment="figures")
-
-
-@login_required
-@require_safe
-def find(request: HttpRequest) -> HttpResponse:
-    """What an identifier belongs to; where it is one thing, that thing."""
-    member = member_with(request, Right.LOOK_UP)
-    found = search(member, request.GET.get("q", ""))
-    if found.text:
-        searched(found.text, found.count)
-    if found.count == 1:
-        for rows, name in (
-            (found.transactions, "transactions:detail"),
-            (found.terminals, "terminals:detail"),
-            (found.branches, "merchants:branch"),
-        ):
-            if rows:
-                return redirect(name, pk=rows[0].pk)
-    table = TRANSACTIONS.table(TRANSACTIONS.named([]), found.transactions)
-    context = {"found": found, "freshness": freshness_of(member), "transactions": table}
-    return htmx.page(request, "reports/found.html", context)
 
 
 @login_required
