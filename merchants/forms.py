@@ -180,6 +180,10 @@ class KeepingForm(forms.Form):
         label=_("A sale tells in whose hands it was"), choices=_kept_for, coerce=int,
         empty_value=None, required=False,
     )  # fmt: skip
+    answers_checks = forms.BooleanField(
+        label=_("Anybody may check whether a receipt is genuine"), required=False,
+        help_text=_("Only by the code on it, or by its RRN, exact amount and date together."),
+    )  # fmt: skip
 
 
 class RoleForm(forms.Form):

@@ -27,6 +27,7 @@ from merchants.models import (
     Gap,
     Invitation,
     Membership,
+    Merchant,
     Operation,
     ProviderAccount,
     Right,
@@ -126,6 +127,12 @@ def main_zone(member: Membership) -> str:
     """On whose wall clock something of the whole merchant is said: that of most branches."""
     zones = branches_for(member).order_by().values_list("zone").annotate(found=Count("pk"))
     return str(max(zones, key=lambda each: each[1], default=("UTC", 0))[0])
+
+
+def merchant_that_answers(slug: str) -> Merchant | None:
+    """The merchant of whom anybody may ask whether a receipt is genuine."""
+    with isolation.everywhere():
+        return Merchant.objects.filter(slug=slug, answers_checks=True).first()
 
 
 def team_of(member: Membership) -> QuerySet[Membership]:

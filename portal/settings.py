@@ -222,6 +222,8 @@ ACCOUNT_RATE_LIMITS = {
     "reauthenticate": "20/m/user",
     "change_password": "10/m/user",
 }
+# How often anybody may ask whether a merchant took a payment: by address, and of a merchant.
+CHECK_LIMITS = "10/m/ip,300/h/key"
 # How long somebody who was asked again is not asked once more (ASVS 7.5.3).
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_REAUTHENTICATION_REQUIRED = True

@@ -18,6 +18,7 @@ OPEN = {"authentication_classes": [], "permission_classes": [AllowAny]}
 urlpatterns = [
     path("", include("reports.urls")),
     path("", include("merchants.urls")),
+    path("", include("transactions.urls_public")),
     path("terminals/", include("terminals.urls")),
     path("transactions/", include("transactions.urls")),
     path("reconciliations/", include("settlements.urls")),

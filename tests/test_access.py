@@ -40,7 +40,8 @@ from settlements.models import Reconciliation
 from terminals.actions import draft_upload, unassign_terminal
 from terminals.models import BulkChange, Device, Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
-from transactions.models import Session, Transaction
+from transactions.actions import share_receipt
+from transactions.models import Note, Session, SharedReceipt, Transaction
 
 pytestmark = pytest.mark.django_db
 VERBS = ("get", "post", "put", "patch", "delete", "head", "options")
@@ -62,6 +63,10 @@ PUBLIC = {
     "theme": "likewise",
     "alive": "says that the process answers, and nothing of anybody's rows",
     "merchants:join": "an invitation's link, whose secret is the right to it, tried with the team",
+    "shared": "a receipt's link, whose secret is the right to it, tried with the sharing",
+    "shared-pdf": "likewise",
+    "genuine": "says what a code on paper is worth, and of a code that we did not sign nothing",
+    "check-receipt": "confirms what is known already, alike for all that is not so",
     "merchants:hook": "a provider calls it; the address is the secret, tried below",
     "api-schema": "describes the API, holds no rows",
     "api-docs": "likewise",
@@ -82,7 +87,9 @@ OBJECTS = {
     "terminals:describe", "terminals:sheet", "settlements:reconcile",
     "api-terminals-holders", "api-terminals-assign", "api-terminals-unassign",
     "api-terminals-disconnect",
-    "transactions:detail", "transactions:slip", "settlements:detail",
+    "transactions:detail", "transactions:slip", "transactions:pdf", "transactions:share",
+    "transactions:withdraw", "transactions:note", "transactions:revoke-share",
+    "settlements:detail",
     "api-operations-detail",
     "api-accounts-detail", "api-sync-runs-detail", "api-branches-detail", "api-terminals-detail",
     "api-terminal-users-detail", "api-transactions-detail", "api-transactions-receipt",
@@ -180,6 +187,8 @@ def worlds(play: Any, alice: Membership, mallory: Membership) -> dict[str, Any]:
         said = Said("terminal", first.pk, "HOLDER", first.terminal_user_id, None)
         note_drift(account, [said], timezone.now())
     for member in (alice, mallory):
+        sale = Transaction.objects.filter(merchant=member.merchant).order_by("pk")[0]
+        share_receipt(found=sale, by=member, days=7, at=timezone.now())
         draft_upload(
             title="people.csv", header=["tid", "name"], rows=[["1", "Huda"]], by=member, key="f",
             at=timezone.now(),
@@ -214,6 +223,8 @@ def own_url(name: str, account: ProviderAccount) -> str:
         pk = account.merchant.custom_roles.order_by("pk")[0].pk
     elif name == "merchants:close-gap":
         pk = account.gaps.order_by("pk")[0].pk
+    elif name == "transactions:revoke-share":
+        pk = SharedReceipt.objects.filter(merchant=account.merchant).order_by("pk")[0].pk
     elif name in CHANGES:
         pk = BulkChange.objects.filter(merchant=account.merchant).order_by("pk")[0].pk
     elif name in DIFFERENCES:
@@ -262,6 +273,8 @@ def state() -> dict[str, Any]:
         "drift": list(Drift.objects.order_by("pk").values_list("ended_at", "ignored_until")),
         "operations": list(Operation.objects.order_by("pk").values_list("pk", "state")),
         "people": list(TerminalUser.objects.order_by("pk").values_list("name", "erased_at")),
+        "shares": list(SharedReceipt.objects.order_by("pk").values_list("revoked_at", "opened")),
+        "notes": Note.objects.count(),
         "tokens": ApiToken.objects.filter(name="Nightly").count(),
         "roles": list(CustomRole.objects.order_by("pk").values_list("name", "rights")),
     }
@@ -392,7 +405,7 @@ def _only_post(name: str) -> bool:
         *(DIFFERENCES - {"terminals:difference"}),
         *(CHANGES - {"terminals:change", "terminals:failed"}),
         "merchants:sync-now", "merchants:pause", "merchants:resume", "merchants:remove-view",
-        "search-fetch",
+        "search-fetch", "transactions:revoke-share",
         "merchants:close-gap", "merchants:end-member", "merchants:withdraw-invitation",
         "merchants:leave", "merchants:revoke-token", "terminals:reveal",
         "terminals:unassign", "terminals:disconnect", "terminals:withdraw", "terminals:decide",
@@ -420,7 +433,9 @@ class TestAnonymous:
 RIGHTS = {
     **dict.fromkeys(
         (
-            "transactions:list", "transactions:detail", "transactions:slip", "terminals:list",
+            "transactions:list", "transactions:detail", "transactions:slip", "transactions:pdf",
+            "transactions:share", "transactions:note", "transactions:revoke-share",
+            "terminals:list",
             "terminals:detail", "terminals:people", "terminals:person", "merchants:branches",
             "merchants:branch", "search", "search-fetch", "api-search",
             "api-branches-list", "api-branches-detail",
@@ -469,6 +484,7 @@ RIGHTS = {
     "terminals:describe": Right.FLEET,
     "terminals:sheet": Right.FLEET,
     "settlements:reconcile": Right.FLEET,
+    "transactions:withdraw": Right.PAYMENTS,
     "terminals:report": Right.EXPORT,
     "terminals:many": Right.FLEET,
     "terminals:template": Right.FLEET,

@@ -16,6 +16,7 @@ from settlements.models import Reconciliation
 from terminals.actions import draft_upload, unassign_terminal
 from terminals.models import BulkChange, Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
+from transactions.actions import share_receipt
 from transactions.models import Transaction
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +55,8 @@ def furnish(account: ProviderAccount) -> None:
     unassign_terminal(terminal=terminal, by=by, key="asked", at=NOON)
     rows = [[terminal.tid, "Huda", "+966551112233"], ["1", "Huda", "+966551112233"]]
     header = ["tid", "name", "mobile"]
+    sold = Transaction.objects.filter(account=account).order_by("pk")[0]
+    share_receipt(found=sold, by=by, days=7, at=NOON)
     draft_upload(title="people.csv", header=header, rows=rows, by=by, key="f", at=NOON)
 
 
@@ -90,6 +93,10 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "transactions": "/transactions/",
         "slip": f"/transactions/{first(Transaction)}/slip/",
         "transaction": f"/transactions/{first(Transaction)}/",
+        "share": f"/transactions/{Transaction.objects.order_by('pk')[0].pk}/share/",
+        "withdraw": f"/transactions/{first(Transaction)}/withdraw/",
+        "notes": f"/transactions/{first(Transaction)}/note/",
+        "check": f"/genuine/of/{account.merchant.slug}/",
         "reconciliations": "/reconciliations/",
         "reconciliation": f"/reconciliations/{first(Reconciliation)}/",
         "accounts": "/accounts/",

@@ -208,7 +208,7 @@ class TestAge:
         self, alice: Membership, account: ProviderAccount
     ) -> None:
         before, receipts = self.sums(), Receipt.objects.count()
-        keep_for(by=alice, months=6)
+        keep_for(by=alice, months=6, answers_checks=True)
         young = Transaction.objects.order_by("-occurred_at")[0]
         # 31 days to the month; what is as old as that is kept yet.
         at = young.occurred_at + timedelta(days=31 * 6)
@@ -231,7 +231,7 @@ class TestAge:
     def test_people_of_whom_nothing_speaks_are_forgotten(
         self, alice: Membership, account: ProviderAccount, person: TerminalUser
     ) -> None:
-        keep_for(by=alice, months=6)
+        keep_for(by=alice, months=6, answers_checks=True)
         own = Terminal.objects.filter(terminal_user=person)
         note_holdings(account, [Held(each.pk, None) for each in own], NOON)
         own.update(terminal_user=None)
@@ -244,7 +244,7 @@ class TestAge:
     def test_nothing_goes_where_nobody_said_so(
         self, alice: Membership, mallory: Membership, account: ProviderAccount
     ) -> None:
-        keep_for(by=mallory, months=6)
+        keep_for(by=mallory, months=6, answers_checks=True)
         named = Transaction.objects.exclude(terminal_user=None).count()
         assert let_go_() == let_go(NOON + timedelta(days=4000)) == 0
         assert Transaction.objects.exclude(terminal_user=None).count() == named > 0
@@ -252,7 +252,12 @@ class TestAge:
     def test_is_chosen_on_a_page(self, alice: Membership) -> None:
         browser = browser_of(alice)
         assert browser.post("/team/personal-data/", {"months": "7"}).status_code == 422
-        assert browser.post("/team/personal-data/", {"months": "24"}).status_code == 302
+        assert (
+            browser.post(
+                "/team/personal-data/", {"months": "24", "answers_checks": "on"}
+            ).status_code
+            == 302
+        )
         assert Merchant.objects.get(pk=alice.merchant_id).personal_months == 24
         assert AuditEntry.objects.get(action="merchant.keeping_changed").facts == {
             "months": [0, 24]

@@ -164,7 +164,7 @@ class TestStory:
             (None, None),
         ):
             Transaction.objects.filter(pk=found.pk).update(refunded_minor=refunded)
-            assert browser.get(f"/transactions/{found.pk}/").context["refundable"] == left
+            assert browser.get(f"/transactions/{found.pk}/").context["possible"].left == left
 
 
 def test_the_slip_holds_every_receipt_marked_as_a_copy_and_no_frame(

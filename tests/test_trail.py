@@ -32,6 +32,7 @@ from terminals.actions import draft_chosen, draft_upload, unassign_terminal
 from terminals.models import BulkChange, Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
 from tests.test_access import addresses
+from transactions.actions import issue_receipt, share_receipt
 from transactions.models import Transaction
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +42,7 @@ WITHOUT = {
     "language": "a cookie of one's own; nothing is stored",
     "theme": "likewise",
     "terminals:columns": "reads one's own draft in another way; nothing is asked of anybody",
+    "check-receipt": "answers anybody alike, and stores nothing",
     "merchants:hook": "a provider's word that something changed; what is read then is a run's",
 }
 PASSWORD, OTHER_PASSWORD = "a long enough one 7", "another long one 8"
@@ -93,6 +95,12 @@ def changes(
         for each in fleet[1:]
     )
     Operation.objects.filter(pk=stuck.pk).update(state="UNKNOWN", sent_at=NOON, next_at=None)
+    sale = Transaction.objects.filter(account=account).order_by("pk")[0]
+    sold, (shared, _secret) = (
+        sale.pk,
+        share_receipt(found=sale, by=alice, days=7, at=timezone.now()),
+    )
+    issue_receipt(found=sale, at=timezone.now())
     held = fleet[0].terminal_user_id
     assert held is not None
     # One that is a mobile number, as not every made-up one is.
@@ -156,6 +164,18 @@ def changes(
             reverse("merchants:edit-account", args=own),
             {"name": "Renamed", "api_key": OTHER_KEY, "base_url": base},
             "account.changed",
+        ),
+        "transactions:share": (
+            reverse("transactions:share", args=[sold]), {"days": "7"}, "receipt.shared",
+        ),
+        "transactions:revoke-share": (
+            reverse("transactions:revoke-share", args=[shared.pk]), {}, "receipt.share_revoked",
+        ),
+        "transactions:note": (
+            reverse("transactions:note", args=[sold]), {"note": "Asked"}, "note.added",
+        ),
+        "transactions:withdraw": (
+            reverse("transactions:withdraw", args=[sold]), {"reason": "Wrong"}, "receipt.withdrawn",
         ),
         "search-fetch": (reverse("search-fetch"), {"q": "000000"}, "account.sync_asked"),
         "merchants:sync-now": (reverse("merchants:sync-now", args=own), {}, "account.sync_asked"),
@@ -407,7 +427,8 @@ READING = {
     "terminals:sheet", "terminals:report",
     "terminals:operations",
     "terminals:detail", "terminals:people", "terminals:person", "transactions:list",
-    "transactions:detail", "transactions:slip", "settlements:list", "settlements:detail",
+    "transactions:detail", "transactions:slip", "transactions:pdf", "settlements:list",
+    "settlements:detail",
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from django.db.models import Q, QuerySet
@@ -9,10 +10,20 @@ from django.db.models import Q, QuerySet
 from merchants.models import Membership, ProviderAccount
 from merchants.queries import branch_limit
 from portal.upsert import hashes, of_refs
-from transactions.models import Kind, Receipt, Session, Status, Transaction
+from transactions.models import (
+    IssuedReceipt,
+    Kind,
+    Note,
+    Receipt,
+    Session,
+    SharedReceipt,
+    Status,
+    Transaction,
+)
 from transactions.receipts import unpack
 
 MOST_RELATED = 6
+MOST_SHOWN = 50
 
 
 def transactions_for(member: Membership) -> QuerySet[Transaction]:
@@ -54,8 +65,12 @@ def transactions_of_ref(member: Membership, ref: str) -> list[int]:
 def first_digits_of(pks: Sequence[int]) -> dict[int, str]:
     """What of the cards' first digits the receipts of some transactions have printed, by id."""
     slips = Receipt.objects.filter(transaction__in=pks, position=0).select_related("dictionary")
-    return {each.transaction_id: re.sub(r"\D.*", "", unpack(each).get("pan", "").replace(" ", ""))
-            for each in slips}  # fmt: skip
+    return {each.transaction_id: first_digits(each) for each in slips}
+
+
+def first_digits(receipt: Receipt) -> str:
+    """What of a card's first digits a receipt has printed."""
+    return re.sub(r"\D.*", "", unpack(receipt).get("pan", "").replace(" ", ""))
 
 
 def session_of(member: Membership, transaction: Transaction) -> Session | None:
@@ -64,20 +79,40 @@ def session_of(member: Membership, transaction: Transaction) -> Session | None:
     return own.filter(transaction_ref=transaction.ref).order_by("occurred_at", "pk").first()
 
 
-def neighbours_of(
-    member: Membership, transaction: Transaction
-) -> tuple[Transaction | None, Transaction | None]:
-    """The transactions before and after on the same terminal."""
+@dataclass(frozen=True)
+class Neighbours:
+    """What happened on the same terminal before and after, and its next approved purchase."""
+
+    before: Transaction | None = None
+    after: Transaction | None = None
+    purchase: Transaction | None = None
+
+
+def neighbours_of(member: Membership, transaction: Transaction) -> Neighbours:
+    """The transactions around one, in one statement."""
     if transaction.terminal_id is None:
-        return None, None
+        return Neighbours()
     own = transactions_for(member).filter(terminal=transaction.terminal_id)
     at, pk = transaction.occurred_at, transaction.pk
     before = own.filter(occurred_at__lte=at).exclude(occurred_at=at, pk__gte=pk)
     after = own.filter(occurred_at__gte=at).exclude(occurred_at=at, pk__lte=pk)
-    return (
-        before.order_by("-occurred_at", "-pk").first(),
-        after.order_by("occurred_at", "pk").first(),
-    )
+    sold = after.filter(kind=Kind.PURCHASE, status=Status.APPROVED)
+    nearest = [
+        rows.order_by(*order).values("pk")[:1]
+        for rows, order in (
+            (before, ("-occurred_at", "-pk")), (after, ("occurred_at", "pk")),
+            (sold, ("occurred_at", "pk")),
+        )
+    ]  # fmt: skip
+    found = own.filter(Q(pk__in=nearest[0]) | Q(pk__in=nearest[1]) | Q(pk__in=nearest[2]))
+    rows = sorted(found, key=lambda row: (row.occurred_at, row.pk))
+    later = [row for row in rows if (row.occurred_at, row.pk) > (at, pk)]
+    purchases = [
+        row for row in later if row.kind == Kind.PURCHASE and row.status == Status.APPROVED
+    ]
+    earlier = [row for row in rows if (row.occurred_at, row.pk) < (at, pk)]
+    return Neighbours(next(iter(earlier), None), next(iter(later), None),
+                      next(iter(purchases), None))  # fmt: skip
 
 
 def of_same_reference(member: Membership, transaction: Transaction) -> list[Transaction]:
@@ -88,17 +123,59 @@ def of_same_reference(member: Membership, transaction: Transaction) -> list[Tran
     return list(own.exclude(pk=transaction.pk).order_by("-occurred_at", "-pk")[:MOST_RELATED])
 
 
-def of_same_card(member: Membership, transaction: Transaction) -> list[Transaction]:
-    """A guess at the same card at the same branch before: last four digits and scheme."""
-    if not transaction.pan_last4 or transaction.branch_id is None:
-        return []
+def receipts_and_same_card(
+    member: Membership, transaction: Transaction
+) -> tuple[list[Receipt], list[Transaction]]:
+    """A transaction's receipts, and a guess at what else was paid with its card before.
+
+    The guess is by first six and last four digits and scheme. The first six stand on the receipts
+    alone, which are read together with its own.
+    """
     own = transactions_for(member).filter(
-        pan_last4=transaction.pan_last4,
-        scheme=transaction.scheme,
-        branch=transaction.branch_id,
+        pan_last4=transaction.pan_last4, scheme=transaction.scheme,
         occurred_at__lt=transaction.occurred_at,
-    )
-    return list(own.order_by("-occurred_at", "-pk")[:MOST_RELATED])
+    ).exclude(pan_last4=None)  # fmt: skip
+    rows = list(own.order_by("-occurred_at", "-pk")[: MOST_RELATED * 8])
+    wanted = Q(transaction=transaction) | Q(transaction__in=rows, position=0)
+    slips = Receipt.objects.filter(wanted).select_related("dictionary")
+    first: dict[int, str] = {}
+    mine: list[Receipt] = []
+    for each in slips.order_by("position", "pk"):
+        first.setdefault(each.transaction_id, first_digits(each))
+        if each.transaction_id == transaction.pk:
+            mine.append(each)
+    digits = first.get(transaction.pk)
+    same = [row for row in rows if not digits or first.get(row.pk) in (digits, "", None)]
+    return mine, same[:MOST_RELATED]
+
+
+def shares_of(transaction: Transaction) -> list[SharedReceipt]:
+    """The links that were made to a transaction's receipts, the newest first."""
+    own = SharedReceipt.objects.filter(transaction=transaction).select_related("made_by")
+    return list(own.order_by("-made_at", "-pk")[:MOST_SHOWN])
+
+
+def papers_of(transaction: Transaction) -> list[IssuedReceipt]:
+    """The receipts with our code that left for a transaction, the newest first."""
+    own = IssuedReceipt.objects.filter(transaction=transaction)
+    return list(own.order_by("-issued_at", "-pk")[:MOST_SHOWN])
+
+
+def noted(member: Membership, words: Sequence[str]) -> dict[str, list[int]]:
+    """The transactions that were noted with some case or tag, by that word."""
+    own = Note.objects.filter(merchant=member.merchant_id)
+    fits = own.filter(Q(case__in=words) | Q(tag__in=words)).exclude(case="", tag="")
+    found: dict[str, list[int]] = {}
+    for case, tag, pk in fits.values_list("case", "tag", "transaction_id")[: MOST_SHOWN * 4]:
+        for word in {case, tag} & set(words):
+            found.setdefault(word, []).append(pk)
+    return found
+
+
+def notes_of(transaction: Transaction) -> list[Note]:
+    """What people noted about a transaction, the newest first."""
+    own = Note.objects.filter(transaction=transaction).select_related("by")
+    return list(own.order_by("-at", "-pk")[:MOST_SHOWN])
 
 
 def sessions_for(member: Membership) -> QuerySet[Session]:

@@ -64,6 +64,14 @@ def unpack(receipt: Receipt) -> dict[str, str]:
     return msgspec.json.decode(body, type=dict[str, str])
 
 
+def shown_to_anybody(receipt: Receipt) -> dict[str, str]:
+    """A receipt's fields for a customer, or whoever has their link."""
+    printed = unpack(receipt)
+    if pan := printed.get("pan"):
+        printed["pan"] = f"**** **** **** {pan[-4:]}"
+    return printed
+
+
 def shown_to(member: Membership, receipt: Receipt) -> dict[str, str]:
     """A receipt's fields for somebody; of a card no more than its last four without the right."""
     printed = unpack(receipt)

@@ -3,10 +3,16 @@
 from django.urls import path
 
 from transactions import views
+from transactions.views import sharing
 
 app_name = "transactions"
 urlpatterns = [
     path("", views.list_, name="list"),
     path("<int:pk>/", views.detail, name="detail"),
     path("<int:pk>/slip/", views.slip, name="slip"),
+    path("<int:pk>/receipt.pdf", sharing.pdf, name="pdf"),
+    path("<int:pk>/share/", sharing.share, name="share"),
+    path("<int:pk>/withdraw/", sharing.withdraw, name="withdraw"),
+    path("<int:pk>/note/", sharing.note, name="note"),
+    path("shared/<int:pk>/revoke/", sharing.revoke, name="revoke-share"),
 ]

@@ -24,21 +24,32 @@ class StillWorksHere(Exception):
 
 
 @transaction.atomic
-def keep_for(*, by: Membership, months: int | None) -> None:
-    """Say after how many months a sale no longer tells in whose hands it was."""
+def keep_for(*, by: Membership, months: int | None, answers_checks: bool) -> None:
+    """Say after how many months a sale no longer tells in whose hands it was.
+
+    `answers_checks`: whether anybody may ask if a receipt is genuine.
+    """
     by.need(Right.TEAM)
     if months is not None and months not in MONTHS:
         raise ValueError("Not one of the months that are offered.")
     merchant = Merchant.objects.select_for_update().get(pk=by.merchant_id)
-    if merchant.personal_months == months:
+    if (merchant.personal_months, merchant.answers_checks) == (months, answers_checks):
         return
     record(
         "merchant.keeping_changed",
         subject=merchant,
         merchant=merchant,
-        facts={"months": [merchant.personal_months or 0, months or 0]},
+        facts={
+            name: [before, after]
+            for name, before, after in (
+                ("months", merchant.personal_months or 0, months or 0),
+                ("answers_checks", merchant.answers_checks, answers_checks),
+            )
+            if before != after
+        },
     )
-    Merchant.objects.filter(pk=merchant.pk).update(personal_months=months)
+    own = Merchant.objects.filter(pk=merchant.pk)
+    own.update(personal_months=months, answers_checks=answers_checks)
 
 
 def kept_of(user: User) -> dict[str, Any]:

@@ -76,6 +76,8 @@ class Merchant(OfMerchant):
     created_at = models.DateTimeField(default=timezone.now)
     # When its owners were last mailed what stands in the trail.
     digest_sent_at = models.DateTimeField(default=timezone.now)
+    # Whether anybody may ask whether a receipt is genuine.
+    answers_checks = models.BooleanField(default=True, db_default=True)
     # After so many months a sale no longer says in whose hands it was; None keeps it.
     personal_months = models.PositiveSmallIntegerField(null=True)
 

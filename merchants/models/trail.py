@@ -75,6 +75,12 @@ ACTIONS = {
     "token.made": _("Made a key to the API"),
     "token.revoked": _("Revoked a key to the API"),
     "receipt.seen": _("Saw a receipt"),
+    "receipt.shared": _("Made a link to a receipt"),
+    "receipt.mailed": _("Mailed a receipt"),
+    "receipt.share_revoked": _("Revoked a link to a receipt"),
+    "receipt.opened": _("Somebody opened a shared receipt"),
+    "receipt.withdrawn": _("Withdrew a receipt"),
+    "note.added": _("Noted something"),
     "rows.exported": _("Downloaded rows"),
     "rows.searched": _("Searched"),
 }

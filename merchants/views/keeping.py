@@ -23,14 +23,19 @@ def keeping(request: HttpRequest) -> HttpResponse:
     member = member_with(request, Right.TEAM)
     if not is_confirmed(request):
         return ask_again(request)
-    months = member.merchant.personal_months
-    form = KeepingForm(request.POST or None, initial={"months": months or ""})
+    merchant = member.merchant
+    known = {"months": merchant.personal_months or "", "answers_checks": merchant.answers_checks}
+    form = KeepingForm(request.POST or None, initial=known)
     if form.is_valid():
-        keep_for(by=member, months=form.cleaned_data["months"] or None)
+        chosen = form.cleaned_data
+        keep_for(
+            by=member, months=chosen["months"] or None, answers_checks=chosen["answers_checks"]
+        )
         messages.success(request, _("Kept as you say from tonight on."))
         return redirect("merchants:keeping")
     status = 422 if form.errors else 200
-    return htmx.page(request, "merchants/keeping.html", {"form": form}, status=status)
+    context = {"form": form, "check": request.build_absolute_uri(f"/genuine/of/{merchant.slug}/")}
+    return htmx.page(request, "merchants/keeping.html", context, status=status)
 
 
 @login_required

@@ -18,7 +18,7 @@ from settlements.queries import reconciliations_for
 from terminals.models import Terminal, TerminalUser
 from terminals.queries import terminal_users_for, terminals_for
 from transactions.models import Kind, Session
-from transactions.queries import sessions_for, transactions_of_ref
+from transactions.queries import noted, sessions_for, transactions_of_ref
 
 MOST_NAMED = 60
 # So many mobile numbers are looked for in an hour by somebody who sees them masked.
@@ -72,6 +72,20 @@ def resolve(member: Membership, part: Part, things: Things) -> Part:
         resolved = _RESOLVED.get(meaning.kind)
         meanings += [meaning] if resolved is None else resolved(member, meaning, things)
     return replace(part, meanings=tuple(meanings))
+
+
+def with_notes(member: Membership, parts: list[Part]) -> list[Part]:
+    """The parts, which may be the case or the tag under which somebody noted something."""
+    words = [part.text for part in parts if any(m.kind == "reference" for m in part.meanings)]
+    found = noted(member, words) if words else {}
+    more = {
+        word: Meaning("pk", tuple(pks), _("noted as %(word)s") % {"word": word}, 86)
+        for word, pks in found.items()
+    }
+    return [
+        replace(part, meanings=(*part.meanings, more[part.text])) if part.text in more else part
+        for part in parts
+    ]
 
 
 def _terminal(member: Membership, meaning: Meaning, things: Things) -> list[Meaning]:
@@ -195,7 +209,7 @@ def _word_by_word(
 def _may_be_named(part: Part) -> bool:
     """Words, and short figures such as that of «Till 2»; what has a shape of its own is no name."""
     kinds = {meaning.kind for meaning in part.meanings}
-    return kinds <= {"reference", "approval", "amount", "stan", "last4"} and not any(
+    return kinds <= {"reference", "approval", "amount", "stan", "last4", "pk"} and not any(
         sign in part.text for sign in "*:/+"
     )
 

@@ -219,6 +219,14 @@
       peekRow.querySelector("a.row").click();
     }
   });
+  document.addEventListener("click", function (event) {
+    var copy = event.target.closest("button[data-copy]");
+    if (copy) {
+      navigator.clipboard.writeText(copy.dataset.copy).then(function () {
+        copy.lastChild.textContent = copy.dataset.copied;
+      });
+    }
+  });
   // Filters apply as they are chosen; without this script the button does it.
   document.addEventListener("change", function (event) {
     var form = event.target.closest("form[data-auto]");

@@ -1,12 +1,14 @@
 """Transactions, and one with its receipts."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from merchants.actions.trail import exported, listed, saw
@@ -20,6 +22,7 @@ from merchants.queries import (
     saved_views,
 )
 from portal import htmx
+from portal.columns import major
 from portal.lists import Listing, show
 from providers.base.registry import said, words
 from terminals.queries import held_then, holding_then, terminal_users_for, terminals_for
@@ -27,7 +30,8 @@ from transactions import queries
 from transactions.columns import TRANSACTIONS
 from transactions.events import events_of
 from transactions.filters import TransactionFilter
-from transactions.models import Kind, Scheme, Status, Transaction
+from transactions.models import Kind, Receipt, Scheme, Status, Transaction
+from transactions.possible import possible_of
 from transactions.receipts import shown_to
 
 
@@ -79,16 +83,18 @@ def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
         return htmx.page(request, "transactions/peek.html", {"transaction": found})
     saw("receipt.seen", found)
     zone = found.branch.zone if found.branch else None
-    slips = _slips(member, found)
-    before, after = queries.neighbours_of(member, found)
+    receipts, same_card = queries.receipts_and_same_card(member, found)
+    slips = _slips(member, receipts)
+    around = queries.neighbours_of(member, found)
     held, held_since = held_then(getattr(found, "holding", None)) or (None, None)
     context = {
         "transaction": found, "receipts": slips, "zone": zone,
-        "reasons": _reasons(found), "before": before, "after": after,
-        "events": events_of(member, found, slips, queries.session_of(member, found), after),
+        "reasons": _reasons(found), "before": around.before, "after": around.after,
+        "events": events_of(member, found, slips, queries.session_of(member, found), around.after),
         "same_reference": queries.of_same_reference(member, found),
-        "same_card": queries.of_same_card(member, found),
-        "refundable": _left(found), "held": held, "held_since": held_since, **_in_words(found),
+        "same_card": same_card,
+        "possible": possible_of(found, around.purchase), "chat": _for_chat(found),
+        "held": held, "held_since": held_since, **_in_words(found),
     }  # fmt: skip
     return htmx.page(request, "transactions/detail.html", context)
 
@@ -98,14 +104,14 @@ def slip(request: HttpRequest, found: Transaction) -> HttpResponse:
     """The receipts alone, as wide as the paper of a till."""
     member = member_with(request, Right.LOOK_UP)
     saw("receipt.seen", found, paper="80 mm")
-    context = {"transaction": found, "receipts": _slips(member, found)}
+    context = {"transaction": found, "receipts": _slips(member, queries.receipts_of(found))}
     return htmx.page(request, "transactions/slip.html", context)
 
 
-def _slips(member: Membership, found: Transaction) -> list[dict[str, Any]]:
+def _slips(member: Membership, receipts: list[Receipt]) -> list[dict[str, Any]]:
     return [
         {"kind": each.kind, "number": each.position + 1, "printed": shown_to(member, each)}
-        for each in queries.receipts_of(found)
+        for each in receipts
     ]
 
 
@@ -117,13 +123,21 @@ def _in_words(found: Transaction) -> dict[str, str]:
     return {name: said(found.account.provider, language, raw) for name, raw in texts.items()}
 
 
-def _left(found: Transaction) -> int | None:
-    """What of a sale has not been given back; None where that is not known, or it is no sale."""
-    if found.kind != Kind.PURCHASE or found.status != Status.APPROVED:
-        return None
-    if found.captured_minor is None or found.refunded_minor is None:
-        return None
-    return found.captured_minor - found.refunded_minor
+def _for_chat(found: Transaction) -> str:
+    """The facts that a colleague or a provider asks for, in one line."""
+    zone = ZoneInfo(found.branch.zone if found.branch else "UTC")
+    facts = [
+        f"{found.get_kind_display()}, {found.get_status_display()}",
+        f"{major(found.signed_minor, found.currency)} {found.currency}",
+        f"{found.occurred_at.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone.key}",
+        f"{found.get_scheme_display()} {found.pan_last4 or ''}".strip(),
+        *(f"{name} {value}" for name, value in (
+            ("RRN", found.rrn), ("STAN", found.stan), (_("approval code"), found.approval_code),
+            ("TID", found.terminal.tid if found.terminal else None),
+        ) if value),
+        found.ref,
+    ]  # fmt: skip
+    return " · ".join(facts)
 
 
 def _reasons(found: Transaction) -> list[dict[str, str]]:

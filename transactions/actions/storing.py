@@ -1,22 +1,16 @@
 """Storing transactions with their receipts, and payment sessions."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils.translation import gettext as _
 
 from merchants.actions.branches import branches_by_ref, ensure_branches
-from merchants.actions.operations import request_operation
 from merchants.actions.resource import Stored
-from merchants.models import Branch, Membership, Operation, ProviderAccount, Right
-from portal.conflicts import Conflict
+from merchants.models import Branch, ProviderAccount
 from portal.upsert import upsert
-from providers.base.money import Money
-from providers.base.provider import OpensSessions
 from providers.base.reading import Item, Reading
 from providers.base.records import SessionRecord, TransactionRecord
 from providers.base.registry import providers
@@ -24,14 +18,11 @@ from terminals.actions import (
     ensure_devices,
     ensure_terminal_users,
     ensure_terminals,
-    need_reachable,
     note_devices,
     note_seen,
 )
-from terminals.models import Terminal
 from terminals.queries import terminals_by_ref, terminals_by_tid
 from transactions import receipts
-from transactions.models import Kind, Refunded, Session, SessionStatus, Status, Transaction
 from transactions.queries import cells_of
 from transactions.rollups import Cell, add, hold, refresh
 
@@ -247,81 +238,3 @@ def store_sessions(
     )
     inserted = sum(new for *_, new in written)
     return Stored(inserted, len(written) - inserted)
-
-
-class NotPossible(Conflict):
-    """A refund of something that cannot be refunded so."""
-
-    status = 400
-
-
-def open_session(
-    *,
-    terminal: Terminal,
-    kind: str,
-    amount: Money,
-    reference: str,
-    refund_of: Transaction | None,
-    by: Membership,
-    key: str,
-    at: datetime,
-) -> Operation:
-    """Ask the provider to have a terminal take a payment or give one back.
-
-    Without a reference it is given one of its own, so that it can be found again where the answer
-    is lost. Raises OperationPending, KeyUsed, NotOffered or NotPossible.
-    """
-    by.need(Right.PAYMENTS)
-
-    def need() -> None:
-        need_reachable(terminal, OpensSessions)
-        if refund_of is not None or kind == Kind.REFUND:
-            _need_refundable(kind, amount, refund_of, terminal)
-
-    own = hashlib.sha256(f"{by.merchant_id} {key}".encode()).hexdigest()[:16]
-    asked = {
-        "kind": kind, "minor": amount.minor, "currency": amount.currency,
-        "reference": reference or f"portal-{own}", "refund_of": refund_of.ref if refund_of else "",
-        "sale": refund_of.pk if refund_of else None,
-    }  # fmt: skip
-    told = {"session": kind, "amount": f"{amount.minor} {amount.currency}"}
-    return request_operation(
-        kind=Operation.Kind.OPEN_SESSION, account=terminal.account, subject=terminal, asked=asked,
-        by=by, key=key, at=at, facts=told, need=need,
-    )  # fmt: skip
-
-
-def _need_refundable(
-    kind: str, amount: Money, sale: Transaction | None, terminal: Terminal
-) -> None:
-    """Raise NotPossible unless the sale can be refunded by that much on that terminal.
-
-    Holds the sale until the wish is written down: of two who refund it at once, the second sees
-    what the first has asked for.
-    """
-    if kind != Kind.REFUND or sale is None:
-        raise NotPossible(_("A refund names the sale that it gives back, and only a refund does."))
-    sold = sale.kind == Kind.PURCHASE and sale.status == Status.APPROVED
-    if not sold or sale.account_id != terminal.account_id:
-        raise NotPossible(_("Only an approved sale of the same account can be refunded."))
-    sale = Transaction.objects.select_for_update(no_key=True).get(pk=sale.pk)
-    # The provider learns of what was asked for here only once somebody has held out a card.
-    gone = max(sale.refunded_minor or 0, _asked_back(sale))
-    left = 0 if sale.refunded == Refunded.FULL else (sale.captured_minor or 0) - gone
-    if amount.currency != sale.currency or amount.minor > left:
-        raise NotPossible(_("That is more than is left of the sale, or in another currency."))
-
-
-def _asked_back(sale: Transaction) -> int:
-    """How much of a sale was asked to be given back from here, but for what came to nothing."""
-    nothing = (Operation.State.REFUSED, Operation.State.WITHDRAWN)
-    own = Operation.objects.filter(
-        account=sale.account_id, kind=Operation.Kind.OPEN_SESSION, asked__sale=sale.pk
-    ).exclude(state__in=nothing)
-    lapsed = Session.objects.filter(
-        account=sale.account_id, status=SessionStatus.EXPIRED, transaction_ref=None
-    ).values("pk")
-    sessions = {each.outcome.get("id"): int(each.asked["minor"]) for each in own if each.outcome}
-    over = set(lapsed.filter(pk__in=sessions).values_list("pk", flat=True))
-    done = sum(minor for pk, minor in sessions.items() if pk not in over)
-    return done + sum(int(each.asked["minor"]) for each in own if not each.outcome)

@@ -1,0 +1,263 @@
+"""A receipt handed to a customer, checked by a stranger, and worked on by the team."""
+
+import io
+import re
+from datetime import timedelta
+from typing import Any
+
+import pypdf
+import pytest
+from django.core import mail
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from merchants.actions.people import add_person
+from merchants.models import AuditEntry, Membership, Merchant
+from merchants.sync import run_sync
+from tests.conftest import PROVE, QUICK
+from transactions.actions import issue_receipt
+from transactions.genuine import code_of
+from transactions.models import IssuedReceipt, Note, SharedReceipt, Transaction
+
+pytestmark = pytest.mark.django_db
+GUESSES = 10_000 if PROVE else 300
+
+
+@pytest.fixture
+def sale(play: Any, alice: Membership) -> Transaction:
+    account = play(transactions=300, terminals=6).connect(alice.merchant)
+    run_sync(account.pk, limits=QUICK)
+    own = Transaction.objects.filter(kind="PURCHASE", status="APPROVED").exclude(rrn=None)
+    return own.order_by("pk")[3]
+
+
+@pytest.fixture
+def browser(alice: Membership) -> Client:
+    client = Client()
+    client.force_login(alice.user)
+    return client
+
+
+def link_in(page: str) -> str:
+    found = re.search(r"http://testserver(/r/[\w-]+/)", page)
+    assert found is not None
+    return found[1]
+
+
+def shared(browser: Client, sale: Transaction, **form: str) -> str:
+    """The address of a new link, as the page shows it once."""
+    answer = browser.post(f"/transactions/{sale.pk}/share/", {"days": "7"} | form, follow=True)
+    return link_in(answer.content.decode())
+
+
+def plain(page: str) -> str:
+    """A page without what is typed into it, its token, and its own address."""
+    return re.sub(r'value="[^"]*"|/r/[^"/]*/(receipt\.pdf)?', "", page)
+
+
+class TestPaper:
+    @pytest.mark.parametrize("paper", ["a4", "80"])
+    def test_has_every_printed_field_and_can_be_read_aloud(
+        self, browser: Client, sale: Transaction, paper: str
+    ) -> None:
+        answer = browser.get(f"/transactions/{sale.pk}/receipt.pdf?paper={paper}")
+        assert answer["Content-Type"] == "application/pdf"
+        made = pypdf.PdfReader(io.BytesIO(answer.content))
+        root: Any = made.trailer["/Root"]
+        assert b"pdfuaid" in root["/Metadata"].get_data()
+        text = made.pages[0].extract_text()
+        for printed in (sale.rrn, sale.stan, sale.approval_code, "COPY", "APPROVED"):
+            assert str(printed) in text
+        width = float(made.pages[0].mediabox.width) / 72 * 25.4
+        assert round(width) == (210 if paper == "a4" else 80)
+
+    def test_of_a_declined_payment_says_so_and_approves_nothing(
+        self, browser: Client, sale: Transaction
+    ) -> None:
+        declined = Transaction.objects.filter(status="DECLINED").order_by("pk")[0]
+        answer = browser.get(f"/transactions/{declined.pk}/receipt.pdf?paper=80")
+        text = pypdf.PdfReader(io.BytesIO(answer.content)).pages[0].extract_text()
+        assert "DECLINED" in text
+        assert "APPROVAL CODE" not in text
+
+    def test_hides_the_first_digits_from_who_may_not_see_them(
+        self, sale: Transaction, alice: Membership
+    ) -> None:
+        support = add_person(email="s@acme.test", merchant=alice.merchant, role="SUPPORT")
+        client = Client()
+        client.force_login(support.user)
+        answer = client.get(f"/transactions/{sale.pk}/receipt.pdf")
+        text = pypdf.PdfReader(io.BytesIO(answer.content)).pages[0].extract_text()
+        assert re.search(rf"\*{{4}}\s*{sale.pan_last4}", text)
+        assert not re.search(r"\d{4} \d{2}\*\*", text)
+
+
+class TestLink:
+    def test_shows_the_receipt_and_nothing_else_and_is_counted(
+        self, browser: Client, sale: Transaction
+    ) -> None:
+        address = shared(browser, sale)
+        customer = Client()
+        answer = customer.get(address)
+        page = answer.content.decode()
+        assert str(sale.rrn) in page
+        assert answer["Referrer-Policy"] == "no-referrer"
+        assert answer["X-Robots-Tag"] == "noindex, nofollow"
+        assert answer["Cache-Control"] == "no-store"
+        assert not re.search(r'href="/(transactions|terminals|search)', page)
+        assert customer.get(f"{address}receipt.pdf")["Content-Type"] == "application/pdf"
+        assert SharedReceipt.objects.get().opened == 2
+        assert AuditEntry.objects.filter(action="receipt.opened").count() == 2
+        # The link itself is shown once, and is nowhere in a row.
+        assert address not in browser.get(f"/transactions/{sale.pk}/share/").content.decode()
+        secret = address.split("/")[2].encode()
+        assert secret not in bytes(SharedReceipt.objects.get().digest)
+
+    @pytest.mark.parametrize("end", ["revoked", "over"])
+    def test_opens_nothing_once_it_has_ended(
+        self, browser: Client, sale: Transaction, end: str
+    ) -> None:
+        address = shared(browser, sale)
+        share = SharedReceipt.objects.get()
+        if end == "revoked":
+            browser.post(f"/transactions/shared/{share.pk}/revoke/")
+        else:
+            past = timezone.now() - timedelta(days=9)
+            SharedReceipt.objects.update(made_at=past, expires_at=past + timedelta(days=1))
+        never = Client().get("/r/" + "x" * 43 + "/")
+        for path in (address, f"{address}receipt.pdf"):
+            answer = Client().get(path)
+            assert answer.status_code == 404
+            assert plain(answer.content.decode()) == plain(never.content.decode())
+        assert SharedReceipt.objects.get().opened == 0
+
+    def test_goes_by_mail_and_the_address_is_in_the_trail_alone(
+        self, browser: Client, sale: Transaction
+    ) -> None:
+        browser.post(
+            f"/transactions/{sale.pk}/share/", {"days": "1", "email": "customer@home.test"}
+        )
+        (letter,) = mail.outbox
+        assert letter.to == ["customer@home.test"]
+        assert Client().get(link_in(str(letter.body))).status_code == 200
+        facts = AuditEntry.objects.get(action="receipt.mailed").facts
+        assert "customer@home.test" not in str(facts)
+
+    def test_is_made_for_offered_times_only(self, browser: Client, sale: Transaction) -> None:
+        answer = browser.post(f"/transactions/{sale.pk}/share/", {"days": "3650"})
+        assert answer.status_code == 422
+        assert not SharedReceipt.objects.exists()
+
+    def test_guesses_find_nothing_with_the_same_work_each(
+        self, browser: Client, sale: Transaction
+    ) -> None:
+        shared(browser, sale)
+        stranger, seen = Client(), set()
+        for number in range(GUESSES // 10):
+            with CaptureQueriesContext(connection) as asked:
+                answer = stranger.get(f"/r/{number:043}/")
+            page = plain(answer.content.decode())
+            seen.add((answer.status_code, page, len(asked)))
+        assert len(seen) == 1
+
+
+class TestGenuine:
+    def test_a_paper_of_ours_is_until_it_is_withdrawn(
+        self, browser: Client, sale: Transaction
+    ) -> None:
+        browser.get(f"/transactions/{sale.pk}/receipt.pdf")
+        browser.get(f"/transactions/{sale.pk}/receipt.pdf?paper=80")
+        issued = IssuedReceipt.objects.get()
+        address = f"/genuine/{code_of(issued)}/"
+        page = Client().get(address).content.decode()
+        assert "Genuine" in page
+        assert f"{sale.amount_minor // 100:,}" in page
+        assert str(sale.rrn) not in page
+        Transaction.objects.filter(pk=sale.pk).update(amount_minor=sale.amount_minor + 1)
+        assert "The amount differs" in Client().get(address).content.decode()
+        browser.post(f"/transactions/{sale.pk}/withdraw/", {"reason": "Printed twice"})
+        assert "Withdrawn" in Client().get(address).content.decode()
+        assert AuditEntry.objects.get(action="receipt.withdrawn").reason == "Printed twice"
+
+    def test_a_code_that_was_changed_is_not(self, sale: Transaction) -> None:
+        code = code_of(issue_receipt(found=sale, at=timezone.now()))
+        for at in range(0, len(code), 7):
+            other = code[:at] + ("A" if code[at] != "A" else "B") + code[at + 1 :]
+            with CaptureQueriesContext(connection) as asked:
+                answer = Client().get(f"/genuine/{other}/")
+            assert answer.status_code == 404
+            assert not any("issuedreceipt" in each["sql"] for each in asked.captured_queries)
+
+    def test_a_merchant_may_answer_nobody(self, sale: Transaction, alice: Membership) -> None:
+        code = code_of(issue_receipt(found=sale, at=timezone.now()))
+        Merchant.objects.filter(pk=alice.merchant_id).update(answers_checks=False)
+        assert Client().get(f"/genuine/{code}/").status_code == 404
+        assert Client().get("/genuine/of/acme/").status_code == 404
+        assert Client().get("/genuine/of/nobody/").status_code == 404
+
+    def test_what_is_typed_is_confirmed_only_where_all_of_it_is_right(
+        self, sale: Transaction, mallory: Membership, settings: Any
+    ) -> None:
+        settings.CHECK_LIMITS = "1000/m/ip"
+        right = {
+            "rrn": str(sale.rrn), "day": sale.business_day.isoformat(),
+            "amount": f"{sale.amount_minor / 100:.2f}",
+        }  # fmt: skip
+        wrong = [
+            right | {"amount": "0.01"}, right | {"rrn": "000000000000"},
+            right | {"day": "2020-01-01"}, right | {"amount": "NaN"}, right | {"amount": "x"},
+        ]  # fmt: skip
+        assert "Confirmed" in Client().post("/genuine/of/acme/", right).content.decode()
+        asked = [("acme", each) for each in wrong] + [("evil", right)]
+        work, pages = set(), set()
+        for slug, form in asked:
+            with CaptureQueriesContext(connection) as queries:
+                page = Client().post(f"/genuine/of/{slug}/", form).content.decode()
+            work.add(len(queries))
+            assert "Cannot be confirmed" in page
+            own = r"Acme Coffee|Evil Bakery|/genuine/of/\w+/| · <bdi.*?</bdi>"
+            pages.add(re.sub(own, "", plain(page)))
+        with CaptureQueriesContext(connection) as queries:
+            Client().post("/genuine/of/acme/", right)
+        assert work == {len(queries)}
+        assert len(pages) == 1
+
+    def test_guessing_ends_at_the_limits(self, sale: Transaction) -> None:
+        client, answers = Client(), []
+        form = {"rrn": str(sale.rrn), "day": sale.business_day.isoformat()}
+        for number in range(GUESSES):
+            answer = client.post("/genuine/of/acme/", form | {"amount": f"{number}.01"})
+            answers.append(answer.status_code)
+        assert answers.count(200) <= 10 * (1 + len(answers) // 200)
+        assert set(answers) == {200, 429}
+
+
+class TestWork:
+    def test_notes_are_added_and_told(self, browser: Client, sale: Transaction) -> None:
+        note = {"note": "One cake was missing <b>", "case": "C-1182", "tag": "cakes"}
+        browser.post(f"/transactions/{sale.pk}/note/", note)
+        assert browser.post(f"/transactions/{sale.pk}/note/", {}).status_code == 422
+        page = browser.get(f"/transactions/{sale.pk}/note/").content.decode()
+        assert "One cake was missing &lt;b&gt;" in page
+        assert "C-1182" in page
+        assert Note.objects.count() == 1
+        found = browser.get("/search/", {"q": "C-1182"})
+        assert found["Location"] == f"/transactions/{sale.pk}/"
+
+    def test_what_can_be_given_back_is_said_with_its_reason(
+        self, browser: Client, sale: Transaction
+    ) -> None:
+        page = browser.get(f"/transactions/{sale.pk}/").content.decode()
+        assert "Refund up to" in page
+        assert "A reversal is no longer possible" in page
+        last = Transaction.objects.filter(terminal=sale.terminal, kind="PURCHASE")
+        last.exclude(pk=sale.pk).filter(occurred_at__gt=sale.occurred_at).delete()
+        Transaction.objects.filter(pk=sale.pk).update(reconciled=False)
+        page = browser.get(f"/transactions/{sale.pk}/").content.decode()
+        assert "It can still be reversed on the terminal itself" in page
+        Transaction.objects.filter(pk=sale.pk).update(refunded="FULL")
+        assert (
+            "Nothing is left to refund" in browser.get(f"/transactions/{sale.pk}/").content.decode()
+        )

@@ -1,0 +1,26 @@
+"""What is done with transactions: stored, asked for, handed to customers, vouched for, noted."""
+
+from transactions.actions.asking import NotPossible, left_of, open_session
+from transactions.actions.sharing import (
+    LASTS,
+    add_note,
+    issue_receipt,
+    mail_receipt,
+    revoke_share,
+    share_receipt,
+    shared_by,
+    withdraw_receipt,
+)
+from transactions.actions.storing import (
+    Prepared,
+    prepare,
+    prepare_all,
+    store_sessions,
+    store_transactions,
+)
+
+__all__ = [
+    "LASTS", "NotPossible", "Prepared", "add_note", "issue_receipt", "left_of", "mail_receipt",
+    "open_session", "prepare", "prepare_all", "revoke_share", "share_receipt", "shared_by",
+    "store_sessions", "store_transactions", "withdraw_receipt",
+]  # fmt: skip

@@ -1,0 +1,24 @@
+"""Transactions with their receipts, payment sessions, and what people add to them."""
+
+from transactions.models.rows import (
+    DayTotal,
+    DeclineTotal,
+    HourTotal,
+    Kind,
+    Receipt,
+    ReceiptDictionary,
+    Refunded,
+    Scheme,
+    Session,
+    SessionStatus,
+    Status,
+    Total,
+    Transaction,
+)
+from transactions.models.work import IssuedReceipt, Note, SharedReceipt
+
+__all__ = [
+    "DayTotal", "DeclineTotal", "HourTotal", "IssuedReceipt", "Kind", "Note", "Receipt",
+    "ReceiptDictionary", "Refunded", "Scheme", "Session", "SessionStatus", "SharedReceipt",
+    "Status", "Total", "Transaction",
+]  # fmt: skip
