@@ -32,6 +32,7 @@ NAVIGATION: list[tuple[Any, list[tuple[str, Any, str, str | None]]]] = [
         _("Money"),
         [
             ("transactions:list", _("Transactions"), "list", "LOOK_UP"),
+            ("transactions:sessions", _("Payment sessions"), "clock", "LOOK_UP"),
             ("settlements:list", _("Reconciliations"), "scale", "FIGURES"),
         ],
     ),

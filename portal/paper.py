@@ -32,5 +32,7 @@ def pdf_of(template: Path, content: dict[str, Any]) -> bytes:
 def qr(text: str) -> str:
     """A QR code as SVG."""
     out = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(out, kind="svg", border=0, xmldecl=False)
+    segno.make(text, error="m", micro=False).save(
+        out, kind="svg", border=0, xmldecl=False, omitsize=True
+    )
     return out.getvalue().decode()

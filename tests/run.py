@@ -23,8 +23,7 @@ def main() -> int:
             return 1
     words = sys.argv[1:]
     if not any(word.startswith("-n") for word in words):
-        # Half of a test's time is waiting: for the database, a browser, a time-out.
-        words += ["-n", str(min((os.cpu_count() or 1) * 3 // 2 or 1, 6)), "--dist", "loadgroup"]
+        words += ["-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadgroup"]
     if not os.environ.get("PROVE"):
         words += ["-m", "not prove"] if "-m" not in words else []
     try:

@@ -89,7 +89,7 @@ OBJECTS = {
     "api-terminals-disconnect",
     "transactions:detail", "transactions:slip", "transactions:pdf", "transactions:share",
     "transactions:withdraw", "transactions:note", "transactions:revoke-share",
-    "settlements:detail",
+    "transactions:session", "transactions:ask", "transactions:refund", "settlements:detail",
     "api-operations-detail",
     "api-accounts-detail", "api-sync-runs-detail", "api-branches-detail", "api-terminals-detail",
     "api-terminal-users-detail", "api-transactions-detail", "api-transactions-receipt",
@@ -121,6 +121,7 @@ COLLECTIONS = {
     "terminals:report",
     "merchants:branches", "merchants:accounts", "merchants:choose-member",
     "merchants:connect", "terminals:list", "transactions:list", "settlements:list",
+    "transactions:sessions",
     "merchants:trail", "merchants:tokens", "merchants:team", "merchants:invite",
     "merchants:new-role", "merchants:leave", "merchants:keeping",
     "api-operations-list",
@@ -223,6 +224,8 @@ def own_url(name: str, account: ProviderAccount) -> str:
         pk = account.merchant.custom_roles.order_by("pk")[0].pk
     elif name == "merchants:close-gap":
         pk = account.gaps.order_by("pk")[0].pk
+    elif name == "transactions:session":
+        pk = Session.objects.filter(account=account).order_by("pk")[0].pk
     elif name == "transactions:revoke-share":
         pk = SharedReceipt.objects.filter(merchant=account.merchant).order_by("pk")[0].pk
     elif name in CHANGES:
@@ -243,7 +246,7 @@ def own_url(name: str, account: ProviderAccount) -> str:
     elif (
         name in MOVES
         or name in API_MOVES
-        or name in ("timeline", "terminals:describe", "settlements:reconcile")
+        or name in ("timeline", "terminals:describe", "settlements:reconcile", "transactions:ask")
     ):
         own = Terminal.objects.filter(account=account).exclude(ref=None)
         pk = own.order_by("pk")[0].pk
@@ -435,6 +438,7 @@ RIGHTS = {
         (
             "transactions:list", "transactions:detail", "transactions:slip", "transactions:pdf",
             "transactions:share", "transactions:note", "transactions:revoke-share",
+            "transactions:sessions", "transactions:session",
             "terminals:list",
             "terminals:detail", "terminals:people", "terminals:person", "merchants:branches",
             "merchants:branch", "search", "search-fetch", "api-search",
@@ -485,6 +489,8 @@ RIGHTS = {
     "terminals:sheet": Right.FLEET,
     "settlements:reconcile": Right.FLEET,
     "transactions:withdraw": Right.PAYMENTS,
+    "transactions:ask": Right.PAYMENTS,
+    "transactions:refund": Right.PAYMENTS,
     "terminals:report": Right.EXPORT,
     "terminals:many": Right.FLEET,
     "terminals:template": Right.FLEET,
@@ -720,16 +726,15 @@ class TestRoles:
         assert foreign.name not in caller.pages.get("/transactions/").content.decode()
 
 
-@pytest.mark.parametrize(
-    "model", [Terminal, TerminalUser, Device, Transaction, Session, Reconciliation]
-)
-def test_the_database_holds_a_row_to_the_merchant_of_its_account(worlds: Any, model: Any) -> None:
+def test_the_database_holds_a_row_to_the_merchant_of_its_account(worlds: Any) -> None:
     """Whatever code does: rows are told apart by merchant, and read by account."""
     mine = worlds["alice"].merchant
-    row = model.objects.filter(account__merchant=mine)[:1]
-    assert row
-    with pytest.raises(IntegrityError), transaction.atomic():
-        model.objects.filter(pk=row[0].pk).update(merchant=worlds["mallory"].merchant)
+    models: list[Any] = [Terminal, TerminalUser, Device, Transaction, Session, Reconciliation]
+    for model in models:
+        row = model.objects.filter(account__merchant=mine)[:1]
+        assert row
+        with pytest.raises(IntegrityError), transaction.atomic():
+            model.objects.filter(pk=row[0].pk).update(merchant=worlds["mallory"].merchant)
 
 
 def test_the_database_holds_what_a_transaction_refers_to_to_its_merchant(worlds: Any) -> None:

@@ -17,7 +17,7 @@ from terminals.actions import draft_upload, unassign_terminal
 from terminals.models import BulkChange, Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
 from transactions.actions import share_receipt
-from transactions.models import Transaction
+from transactions.models import Session, Transaction
 
 pytestmark = pytest.mark.django_db
 MOST_QUERIES = 12
@@ -93,6 +93,10 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "transactions": "/transactions/",
         "slip": f"/transactions/{first(Transaction)}/slip/",
         "transaction": f"/transactions/{first(Transaction)}/",
+        "sessions": "/transactions/sessions/",
+        "session": f"/transactions/sessions/{first(Session)}/",
+        "ask": f"/transactions/sessions/of/{first(Terminal)}/",
+        "refund": f"/transactions/{first(Transaction)}/refund/",
         "share": f"/transactions/{Transaction.objects.order_by('pk')[0].pk}/share/",
         "withdraw": f"/transactions/{first(Transaction)}/withdraw/",
         "notes": f"/transactions/{first(Transaction)}/note/",

@@ -87,28 +87,28 @@ def test_they_are_told_once_a_day(account: ProviderAccount) -> None:
     assert tell_usual_hours(NOON + timedelta(hours=25)) > 0
 
 
-@pytest.mark.parametrize(
-    ("usual", "ago", "silent"),
-    [
-        # At 15 o'clock in Riyadh: it usually sells all day, and has not since 10, or since 13.
-        ([SHOP] * 7, 5, True),
-        ([SHOP] * 7, 2, False),
-        # It does not usually sell today or yesterday.
-        ([0] * 7, 40, False),
-        # Nothing is known of it yet: a day is waited for.
-        (None, 23, False),
-        (None, 25, True),
-    ],
-)
+HOURS = [
+    # At 15 o'clock in Riyadh: it usually sells all day, and has not since 10, or since 13.
+    ([SHOP] * 7, 5, True),
+    ([SHOP] * 7, 2, False),
+    # It does not usually sell today or yesterday.
+    ([0] * 7, 40, False),
+    # Nothing is known of it yet: a day is waited for.
+    (None, 23, False),
+    (None, 25, True),
+]
+
+
 def test_a_terminal_is_silent_in_its_usual_hours(
-    account: ProviderAccount, alice: Membership, usual: Any, ago: int, silent: bool
+    account: ProviderAccount, alice: Membership
 ) -> None:
-    moment = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
-    Terminal.objects.update(last_seen_at=moment, connected=True, usual_hours=[SHOP] * 7)
-    chosen = Terminal.objects.filter(branch__isnull=False).order_by("pk")[0]
-    Terminal.objects.filter(pk=chosen.pk).update(
-        usual_hours=usual, last_seen_at=moment - timedelta(hours=ago)
-    )
-    clocks, _branches = clocks_of(alice, moment)
-    found = {each.reason: each.terminals for each in attention(alice, clocks, moment)}
-    assert [each.pk for each in found.get("SILENT", [])] == ([chosen.pk] if silent else [])
+    for usual, ago, silent in HOURS:
+        moment = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
+        Terminal.objects.update(last_seen_at=moment, connected=True, usual_hours=[SHOP] * 7)
+        chosen = Terminal.objects.filter(branch__isnull=False).order_by("pk")[0]
+        Terminal.objects.filter(pk=chosen.pk).update(
+            usual_hours=usual, last_seen_at=moment - timedelta(hours=ago)
+        )
+        clocks, _branches = clocks_of(alice, moment)
+        found = {each.reason: each.terminals for each in attention(alice, clocks, moment)}
+        assert [each.pk for each in found.get("SILENT", [])] == ([chosen.pk] if silent else [])

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.utils.timezone import now
-from django_filters import ChoiceFilter, FilterSet, NumberFilter
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -28,8 +27,8 @@ from terminals.models import Terminal
 from terminals.queries import terminals_for
 from transactions import queries
 from transactions.actions import open_session
-from transactions.filters import TransactionFilter
-from transactions.models import Kind, Session, SessionStatus, Transaction
+from transactions.filters import SessionFilter, TransactionFilter
+from transactions.models import Session, Transaction
 from transactions.receipts import shown_to
 
 
@@ -99,12 +98,6 @@ class NewSessionJson(serializers.Serializer[Any]):
         except NotMoney as problem:
             raise serializers.ValidationError(str(problem)) from None
         return value
-
-
-class SessionFilter(FilterSet):
-    terminal = NumberFilter(field_name="terminal_id")
-    status = ChoiceFilter(choices=SessionStatus.choices)
-    kind = ChoiceFilter(choices=Kind.choices)
 
 
 class Transactions(ReadOnly):

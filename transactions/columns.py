@@ -10,6 +10,7 @@ from merchants.models import ProviderAccount
 from portal import keyset
 from portal.columns import (
     Column,
+    amount,
     at_branch,
     called,
     identifier,
@@ -23,11 +24,12 @@ from portal.templatetags.show import (
     money,
     stamp,
 )
-from transactions.models import Kind, Refunded, Scheme, Status
+from transactions.models import Kind, Refunded, Scheme, SessionStatus, Status
 
 # Django's own look-up of a choice's words makes a new dictionary for each.
 KINDS, STATUSES = dict(Kind.choices), dict(Status.choices)
 SCHEMES, REFUNDS = dict(Scheme.choices), dict(Refunded.choices)
+SESSION_STATES = dict(SessionStatus.choices)
 
 
 def _signed(row: Any) -> Any:
@@ -146,3 +148,41 @@ TRANSACTIONS = List(
     # What moved no money is quiet.
     css=lambda row: "" if row.status == Status.APPROVED else "still",
 )
+
+
+def _session_state(row: Any) -> SafeString:
+    return stamp(row.status, str(SESSION_STATES[row.status]))
+
+
+SESSIONS = List(
+    "sessions",
+    _("Payment sessions"),
+    (
+        timed("opened", _("Opened"), lambda row: row.occurred_at, fixed=True, css="keep o1"),
+        Column(
+            "state", _("State"), lambda row: str(SESSION_STATES[row.status]), _session_state,
+            fixed=True, css="end keep o4",
+        ),
+        amount("amount", _("Amount"), "amount_minor", fixed=True, css="num keep o2"),
+        Column("currency", _("Currency"), lambda row: row.currency, None, fixed=True),
+        called("kind", _("Kind"), lambda row: str(KINDS[row.kind])),
+        at_branch(css="o5"),
+        identifier("terminal", _("Terminal"), lambda row: row.terminal and row.terminal.tid),
+        identifier("reference", _("Customer reference"), lambda row: row.reference, css="drop"),
+        timed("ends", _("Ends"), lambda row: row.expires_at, usual=False),
+        called("provider", _("Provider"), lambda row: row.account.title, usual=False),
+        identifier("ref", _("Reference"), lambda row: row.ref, usual=False),
+    ),
+    {
+        "newest": (_("Newest first"), keyset.Keys("occurred_at")),
+        "oldest": (_("Oldest first"), keyset.Keys("occurred_at", descending=False)),
+    },
+    address="transactions:sessions",
+    detail="transactions:session",
+    form="transactions/session_fields.html",
+    empty=(
+        _("No payment session fits"),
+        _("A session asks one terminal for one payment or refund, and ends by itself."),
+    ),
+    fields=("status", "kind", "branch"),
+)  # fmt: skip

@@ -33,7 +33,7 @@ from django_filters.fields import IsoDateTimeField
 
 from portal.filtering import Choices, Identifier, western
 from providers.base.registry import providers
-from transactions.models import Kind, Scheme, Status, Transaction
+from transactions.models import Kind, Scheme, Session, SessionStatus, Status, Transaction
 
 
 class MomentField(IsoDateTimeField):
@@ -133,3 +133,18 @@ class TransactionFilter(FilterSet):
         return (
             rows.filter(business_day__range=around).alias(then=day).filter(business_day=F("then"))
         )
+
+
+class SessionFilter(FilterSet):
+    """What narrows a list of payment sessions."""
+
+    status = Choices(choices=SessionStatus, label=_("State"))
+    kind = Choices(choices=Kind, label=_("Kind"))
+    branch = NumberFilter(field_name="branch_id", label=_("Branch"))
+    terminal = NumberFilter(field_name="terminal_id", label=_("Terminal"))
+    reference = CharFilter(label=_("Customer reference"))
+    ref = CharFilter(label=_("Reference"))
+
+    class Meta:
+        model = Session
+        fields: ClassVar[list[str]] = []

@@ -7,6 +7,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from portal.filtering import western
+from providers.base.money import Money, NotMoney
+from terminals.models import Terminal
 from transactions.actions import LASTS
 
 
@@ -62,3 +64,44 @@ class CheckReceipt(forms.Form):
 
     def clean_amount(self) -> str:
         return western(self.cleaned_data["amount"].replace("٫", "."))
+
+
+class AskPayment(forms.Form):
+    """How much a terminal is asked to take or to give back."""
+
+    key = forms.CharField(widget=forms.HiddenInput, max_length=100)
+    amount = forms.CharField(label=_("Amount"), max_length=20)
+    reference = forms.CharField(
+        label=_("Customer reference"), max_length=200, required=False,
+        help_text=_("Such as an order’s number; the transaction is found by it later."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.currency = currency
+        self.fields["amount"].help_text = currency
+        self.fields["amount"].widget.attrs |= {"inputmode": "decimal", "dir": "ltr"}
+
+    def clean_amount(self) -> Money:
+        typed = western(self.cleaned_data["amount"]).replace("٫", ".").replace(",", ".")
+        try:
+            found = Money.from_major_text(typed, self.currency)
+        except NotMoney:
+            raise forms.ValidationError(
+                _("This is no amount in %(currency)s, such as 14.55."),
+                params={"currency": self.currency},
+            ) from None
+        if found.minor <= 0:
+            raise forms.ValidationError(_("An amount is more than nothing."))
+        return found
+
+
+class AskRefund(AskPayment):
+    """How much of a sale is given back, and on which terminal the card is held out."""
+
+    terminal = forms.ModelChoiceField(Terminal.objects.none(), label=_("Terminal"))
+
+    def __init__(self, *args: Any, terminals: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["terminal"]
+        field.queryset = terminals

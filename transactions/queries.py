@@ -4,12 +4,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from merchants.models import Membership, ProviderAccount
+from merchants.models import Membership, Operation, ProviderAccount
 from merchants.queries import branch_limit
 from portal.upsert import hashes, of_refs
+from terminals.models import Terminal
 from transactions.models import (
     IssuedReceipt,
     Kind,
@@ -161,15 +163,10 @@ def papers_of(transaction: Transaction) -> list[IssuedReceipt]:
     return list(own.order_by("-issued_at", "-pk")[:MOST_SHOWN])
 
 
-def noted(member: Membership, words: Sequence[str]) -> dict[str, list[int]]:
-    """The transactions that were noted with some case or tag, by that word."""
-    own = Note.objects.filter(merchant=member.merchant_id)
-    fits = own.filter(Q(case__in=words) | Q(tag__in=words)).exclude(case="", tag="")
-    found: dict[str, list[int]] = {}
-    for case, tag, pk in fits.values_list("case", "tag", "transaction_id")[: MOST_SHOWN * 4]:
-        for word in {case, tag} & set(words):
-            found.setdefault(word, []).append(pk)
-    return found
+def noted(word: str) -> QuerySet[Any, Any]:
+    """The ids of the transactions that were noted with some case or tag."""
+    own = Note.objects.filter(Q(case=word) | Q(tag=word))
+    return own.values("transaction_id")
 
 
 def notes_of(transaction: Transaction) -> list[Note]:
@@ -182,6 +179,38 @@ def sessions_for(member: Membership) -> QuerySet[Session]:
     """The payment sessions that a person may see."""
     own = Session.objects.filter(merchant=member.merchant_id).filter(branch_limit(member))
     return own.select_related("branch", "terminal", "account")
+
+
+def answer_of(member: Membership, session: Session) -> Transaction | None:
+    """The transaction that a session was answered with, as far as it has been read."""
+    if not session.transaction_ref:
+        return None
+    own = transactions_for(member).filter(account=session.account_id, ref=session.transaction_ref)
+    return own.first()
+
+
+def opening_of(session: Session) -> Operation | None:
+    """The operation by which a session was opened from here."""
+    own = Operation.objects.filter(
+        account=session.account_id, kind=Operation.Kind.OPEN_SESSION,
+        outcome__kind="session", outcome__id=session.pk,
+    )  # fmt: skip
+    return own.select_related("requested_by").order_by("pk").first()
+
+
+def refunds_asked(transaction: Transaction) -> list[Operation]:
+    """What was asked here to be given back of a sale, the latest first."""
+    own = Operation.objects.filter(
+        account=transaction.account_id, kind=Operation.Kind.OPEN_SESSION,
+        asked__sale=transaction.pk,
+    )  # fmt: skip
+    return list(own.select_related("requested_by").order_by("-pk")[:MOST_RELATED])
+
+
+def currency_of(terminal: Terminal) -> str | None:
+    """The currency in which a terminal has last sold."""
+    own = Transaction.objects.filter(terminal=terminal).order_by("-occurred_at", "-pk")
+    return own.values_list("currency", flat=True).first()
 
 
 def cells_of(account: ProviderAccount, refs: Sequence[str]) -> dict[str, tuple[int | None, date]]:

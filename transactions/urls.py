@@ -3,12 +3,16 @@
 from django.urls import path
 
 from transactions import views
-from transactions.views import sharing
+from transactions.views import sessions, sharing
 
 app_name = "transactions"
 urlpatterns = [
     path("", views.list_, name="list"),
     path("<int:pk>/", views.detail, name="detail"),
+    path("sessions/", sessions.list_, name="sessions"),
+    path("sessions/<int:pk>/", sessions.session, name="session"),
+    path("sessions/of/<int:pk>/", sessions.ask, name="ask"),
+    path("<int:pk>/refund/", sessions.refund, name="refund"),
     path("<int:pk>/slip/", views.slip, name="slip"),
     path("<int:pk>/receipt.pdf", sharing.pdf, name="pdf"),
     path("<int:pk>/share/", sharing.share, name="share"),

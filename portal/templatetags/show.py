@@ -33,6 +33,8 @@ STAMPS = {
     "EXPIRED": ("grey", "clock"),
     "UNMAPPED": ("unknown", "question"),
     "DONE": ("good bare", "tick"),
+    "OPEN": ("accent", "clock"),
+    "CLOSED": ("good bare", "tick"),
     "REQUESTED": ("accent", "clock"),
     "SENT": ("accent", "refresh"),
     "CONFIRMED": ("good bare", "tick"),

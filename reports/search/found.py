@@ -10,7 +10,7 @@ from django.db.models import QuerySet, Value
 
 from merchants.models import Membership, Right
 from merchants.queries import main_zone
-from reports.search.meant import NAMED, Things, condition, resolve, with_names, with_notes
+from reports.search.meant import NAMED, Things, condition, resolve, with_names
 from reports.search.near import Otherwise, tries
 from reports.search.parts import Meaning, Part, Understood, Way, is_card, ways
 from transactions.models import DayTotal, Transaction
@@ -66,7 +66,7 @@ def search(member: Membership, text: str, moment: datetime) -> Found:
     read = Understood(text, moment, zone, partial(currencies_of, member, moment))
     found = Found(_kept(read), zone, by_mobile=_of(read.parts, "mobile"))
     things = Things(moment)
-    resolved = with_notes(member, [resolve(member, part, things) for part in read.parts])
+    resolved = [resolve(member, part, things) for part in read.parts]
     readings = with_names(member, resolved, things)
     if len(readings[0]) > 1:
         # What is named beside something else narrows it.

@@ -61,6 +61,8 @@ def condition(meaning: Meaning) -> Q:
         return Q(business_day__range=(value.first, value.last))
     if kind == "span":
         return Q(occurred_at__gte=value[0], occurred_at__lt=value[1])
+    if kind == "note":
+        return Q(pk__in=noted(value))
     field_ = {"approval": "approval_code", "person": "terminal_user"}.get(kind, kind)
     return Q(**{f"{field_}__in": value} if isinstance(value, tuple) else {field_: value})
 
@@ -72,20 +74,6 @@ def resolve(member: Membership, part: Part, things: Things) -> Part:
         resolved = _RESOLVED.get(meaning.kind)
         meanings += [meaning] if resolved is None else resolved(member, meaning, things)
     return replace(part, meanings=tuple(meanings))
-
-
-def with_notes(member: Membership, parts: list[Part]) -> list[Part]:
-    """The parts, which may be the case or the tag under which somebody noted something."""
-    words = [part.text for part in parts if any(m.kind == "reference" for m in part.meanings)]
-    found = noted(member, words) if words else {}
-    more = {
-        word: Meaning("pk", tuple(pks), _("noted as %(word)s") % {"word": word}, 86)
-        for word, pks in found.items()
-    }
-    return [
-        replace(part, meanings=(*part.meanings, more[part.text])) if part.text in more else part
-        for part in parts
-    ]
 
 
 def _terminal(member: Membership, meaning: Meaning, things: Things) -> list[Meaning]:
@@ -209,7 +197,7 @@ def _word_by_word(
 def _may_be_named(part: Part) -> bool:
     """Words, and short figures such as that of «Till 2»; what has a shape of its own is no name."""
     kinds = {meaning.kind for meaning in part.meanings}
-    return kinds <= {"reference", "approval", "amount", "stan", "last4", "pk"} and not any(
+    return kinds <= {"reference", "approval", "amount", "stan", "last4", "note"} and not any(
         sign in part.text for sign in "*:/+"
     )
 
@@ -261,7 +249,9 @@ def _named_part(parts: list[Part], typed: set[str], fitting: list[_Named], thing
     text = " ".join(part.text for part in parts)
     rest = parts[0].meanings if len(parts) == 1 else ()
     return Part(
-        text, (*meanings, *(each for each in rest if each.kind == "reference")), parts[0].begin
+        text,
+        (*meanings, *(each for each in rest if each.kind in ("reference", "note"))),
+        parts[0].begin,
     )
 
 

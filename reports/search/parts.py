@@ -79,7 +79,9 @@ def ways(parts: Iterable[Part]) -> list[Way]:
     return found[:MOST_WAYS]
 
 
-ONE_OF = {"rrn", "stan", "approval", "last4", "amount", "ref", "reference", "tid", "mobile"}
+ONE_OF = {
+    "rrn", "stan", "approval", "last4", "amount", "ref", "reference", "tid", "mobile", "note",
+}  # fmt: skip
 
 
 def normal(text: str) -> str:
@@ -394,7 +396,7 @@ class Understood:
             own += amount(token, None, self.currencies, 30)
         if size < 6:
             own.append(_identifier("stan", token.zfill(6), 10))
-        return (*own, _identifier("reference", token, 20 if size < 7 else 85))
+        return (*own, _identifier("reference", token, 20 if size < 7 else 85), *_noted(token))
 
 
 def _one(sign: str) -> str:
@@ -422,7 +424,14 @@ def _of_letters(token: str) -> tuple[Meaning, ...]:
         own.append(_identifier("approval", token, 80 if mixed else 30))
     if mixed or len(token) > 2:
         own.append(_identifier("reference", token, 85 if mixed else 25))
-    return tuple(own)
+    return (*own, *_noted(token))
+
+
+def _noted(token: str) -> tuple[Meaning, ...]:
+    """The number of a case, or a tag, under which somebody noted something."""
+    if len(token) < 3:
+        return ()
+    return (Meaning("note", token, _("noted as %(word)s") % {"word": token}, 15),)
 
 
 def _days_in_words(days: Days) -> str:

@@ -227,6 +227,13 @@
       });
     }
   });
+  // How long something is still open, second by second.
+  setInterval(function () {
+    document.querySelectorAll("[data-until]").forEach(function (left) {
+      var seconds = Math.max(0, Math.round((new Date(left.dataset.until) - Date.now()) / 1000));
+      left.textContent = Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0");
+    });
+  }, 1000);
   // Filters apply as they are chosen; without this script the button does it.
   document.addEventListener("change", function (event) {
     var form = event.target.closest("form[data-auto]");

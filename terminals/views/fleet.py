@@ -280,6 +280,7 @@ def _ledger(request: HttpRequest, terminal: Terminal) -> dict[str, Any]:
         "open": open_,
         "evidence": said_back(open_) if open_ else [],
         "may_move": member_of(request).may(Right.FLEET) and terminal.ref is not None,
+        "may_pay": member_of(request).may(Right.PAYMENTS) and terminal.ref is not None,
         "zone": _zone(terminal),
         "key": uuid4().hex,
         "decide": ReasonForm(),

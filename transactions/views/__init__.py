@@ -92,7 +92,7 @@ def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
         "reasons": _reasons(found), "before": around.before, "after": around.after,
         "events": events_of(member, found, slips, queries.session_of(member, found), around.after),
         "same_reference": queries.of_same_reference(member, found),
-        "same_card": same_card,
+        "same_card": same_card, "may_refund": member.may(Right.PAYMENTS),
         "possible": possible_of(found, around.purchase), "chat": _for_chat(found),
         "held": held, "held_since": held_since, **_in_words(found),
     }  # fmt: skip
