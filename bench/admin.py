@@ -15,6 +15,7 @@ class TransactionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     )  # fmt: skip
     list_select_related = ("branch", "terminal_user")
     list_per_page = 50
+    search_fields = ("rrn", "stan", "approval_code", "pan_last4", "reference", "ref")
     ordering = ("-occurred_at", "-id")
 
 
