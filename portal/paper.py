@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,10 @@ from typing import Any
 import segno
 import typst
 from django.conf import settings
+
+# So many times signs are replaced that the fonts do not have.
+MOST_STRANGE = 40
+_STRANGE = re.compile(r'the text `?"([^"]+)"`? could not be displayed')
 
 
 @cache
@@ -22,11 +27,23 @@ def _fonts() -> Any:
 
 def pdf_of(template: Path, content: dict[str, Any]) -> bytes:
     """A template's PDF; what it shows comes as JSON, so that no text can be taken for markup."""
-    made: bytes = typst.compile(
-        template.read_bytes(), font_paths=_fonts(), sys_inputs={"content": json.dumps(content)},
-        format="pdf", pdf_standards=["ua-1"],
-    )  # fmt: skip
-    return made
+    said = json.dumps(content, ensure_ascii=False)
+    for _sign in range(MOST_STRANGE):
+        try:
+            made: bytes = typst.compile(
+                template.read_bytes(), font_paths=_fonts(), sys_inputs={"content": said},
+                format="pdf", pdf_standards=["ua-1"],
+            )  # fmt: skip
+        except typst.TypstError as problem:
+            strange = _STRANGE.search(str(problem))
+            if strange is None:
+                raise
+            # What the fonts do not have would not be read aloud either.
+            for sign in set(strange[1]):
+                said = said.replace(sign, "?")
+        else:
+            return made
+    raise ValueError("The text has too many signs that cannot be set.")
 
 
 def qr(text: str) -> str:

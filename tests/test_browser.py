@@ -22,6 +22,7 @@ from terminals.models import Terminal
 from tests.conftest import PROVE, QUICK, environment
 from tests.hostile import poison
 from tests.test_pages import urls
+from transactions.models import Transaction
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -155,6 +156,52 @@ def _sign_in(page: Any, served: str) -> None:
     page.fill("[name=password]", PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url(f"{served}/transactions/")
+
+
+@pytest.fixture
+def sold(shop: ProviderAccount) -> Transaction:
+    """A sale that is alone with its number."""
+    own = Transaction.objects.filter(account=shop, kind="PURCHASE", status="APPROVED")
+    return own.exclude(rrn=None).order_by("-occurred_at")[0]
+
+
+@pytest.mark.parametrize(("language", "width"), [("en", 1440), ("ar", 390)])
+def test_a_receipt_is_found_opened_printed_shared_and_revoked(
+    served: str, sold: Transaction, browser: Any, language: str, width: int
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    context.add_cookies([{"name": "language", "value": language, "url": served}])
+    page = context.new_page()
+    wrong = _listen(page)
+    page.add_init_script("window.print = () => { window.printed = true; }")
+    _sign_in(page, served)
+    # What was pasted is answered while one looks, and opened by Enter.
+    page.keyboard.press("/")
+    page.fill("#q", f"RRN {sold.rrn}")
+    page.wait_for_selector(f"#found-live a[href='/transactions/{sold.pk}/']")
+    assert _grave(page) == []
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{served}/transactions/{sold.pk}/")
+    assert str(sold.rrn) in page.inner_text("article.paper")
+    page.click("[data-print]")
+    assert page.evaluate("window.printed") is True
+    page.goto(f"{served}/transactions/{sold.pk}/share/")
+    page.click("form.form .primary")
+    page.wait_for_selector(".share-made")
+    assert _grave(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    link = page.locator(".share-made a").get_attribute("href")
+    customer = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+    customer.goto(link)
+    assert str(sold.rrn) in customer.inner_text("article.paper")
+    assert customer.locator("nav").count() == 0
+    assert _grave(customer) == []
+    page.goto(f"{served}/transactions/{sold.pk}/share/")
+    page.click("td form button")
+    page.wait_for_load_state()
+    assert customer.goto(link).status == 404
+    assert wrong == []
 
 
 def test_a_list_changes_in_place_and_the_address_with_it(served: str, browser: Any) -> None:

@@ -66,7 +66,9 @@ def test_a_terminal_is_asked_for_a_payment_once(
     assert "ORD-1" in browser.get("/transactions/sessions/").content.decode()
 
 
-@pytest.mark.parametrize("amount", ["0", "-1", "1.234", "x", "", "9" * 30, "1e3", "NaN"])
+@pytest.mark.parametrize(
+    "amount", ["0", "-1", "1.234", "1,000", "1.000", "x", "", "9" * 30, "1e3", "NaN"]
+)
 def test_what_is_no_amount_is_refused_in_words(
     terminal: Terminal, browser: Client, amount: str
 ) -> None:

@@ -20,6 +20,7 @@ from tests.conftest import PROVE, QUICK
 from transactions.actions import issue_receipt
 from transactions.genuine import code_of
 from transactions.models import IssuedReceipt, Note, SharedReceipt, Transaction
+from transactions.paper import receipt_pdf
 
 pytestmark = pytest.mark.django_db
 GUESSES = 10_000 if PROVE else 300
@@ -57,6 +58,12 @@ def plain(page: str) -> str:
     return re.sub(r'value="[^"]*"|/r/[^"/]*/(receipt\.pdf)?', "", page)
 
 
+def issued_code(sale: Transaction) -> str:
+    issued = issue_receipt(found=sale, at=timezone.now())
+    assert issued is not None
+    return code_of(issued)
+
+
 class TestPaper:
     @pytest.mark.parametrize("paper", ["a4", "80"])
     def test_has_every_printed_field_and_can_be_read_aloud(
@@ -72,6 +79,12 @@ class TestPaper:
             assert str(printed) in text
         width = float(made.pages[0].mediabox.width) / 72 * 25.4
         assert round(width) == (210 if paper == "a4" else 80)
+
+    def test_of_signs_that_the_font_lacks_is_made_all_the_same(self, sale: Transaction) -> None:
+        printed = {"merchant_name": "漢字 Shop ☕", "amount": "1.00", "approved": "yes"}
+        made = receipt_pdf(sale, [printed], "https://x.test/", "80")
+        text = pypdf.PdfReader(io.BytesIO(made)).pages[0].extract_text()
+        assert "??Shop?" in text.replace(" ", "")
 
     def test_of_a_declined_payment_says_so_and_approves_nothing(
         self, browser: Client, sale: Transaction
@@ -180,9 +193,19 @@ class TestGenuine:
         browser.post(f"/transactions/{sale.pk}/withdraw/", {"reason": "Printed twice"})
         assert "Withdrawn" in Client().get(address).content.decode()
         assert AuditEntry.objects.get(action="receipt.withdrawn").reason == "Printed twice"
+        # What leaves after that has no code of ours.
+        answer = browser.get(f"/transactions/{sale.pk}/receipt.pdf")
+        assert answer["Content-Type"] == "application/pdf"
+        assert IssuedReceipt.objects.count() == 1
+
+    def test_withdrawing_it_ends_its_links(self, browser: Client, sale: Transaction) -> None:
+        address = shared(browser, sale)
+        browser.get(f"/transactions/{sale.pk}/receipt.pdf")
+        browser.post(f"/transactions/{sale.pk}/withdraw/", {"reason": "Printed twice"})
+        assert Client().get(address).status_code == 404
 
     def test_a_code_that_was_changed_is_not(self, sale: Transaction) -> None:
-        code = code_of(issue_receipt(found=sale, at=timezone.now()))
+        code = issued_code(sale)
         for at in range(0, len(code), 7):
             other = code[:at] + ("A" if code[at] != "A" else "B") + code[at + 1 :]
             with CaptureQueriesContext(connection) as asked:
@@ -191,7 +214,7 @@ class TestGenuine:
             assert not any("issuedreceipt" in each["sql"] for each in asked.captured_queries)
 
     def test_a_merchant_may_answer_nobody(self, sale: Transaction, alice: Membership) -> None:
-        code = code_of(issue_receipt(found=sale, at=timezone.now()))
+        code = issued_code(sale)
         Merchant.objects.filter(pk=alice.merchant_id).update(answers_checks=False)
         assert Client().get(f"/genuine/{code}/").status_code == 404
         assert Client().get("/genuine/of/acme/").status_code == 404
@@ -208,6 +231,7 @@ class TestGenuine:
         wrong = [
             right | {"amount": "0.01"}, right | {"rrn": "000000000000"},
             right | {"day": "2020-01-01"}, right | {"amount": "NaN"}, right | {"amount": "x"},
+            right | {"amount": "1e999999"},
         ]  # fmt: skip
         assert "Confirmed" in Client().post("/genuine/of/acme/", right).content.decode()
         asked = [("acme", each) for each in wrong] + [("evil", right)]
@@ -232,6 +256,17 @@ class TestGenuine:
             answers.append(answer.status_code)
         assert answers.count(200) <= 10 * (1 + len(answers) // 200)
         assert set(answers) == {200, 429}
+
+
+def test_somebody_of_another_merchant_who_opens_a_link_is_nobody_here(
+    browser: Client, sale: Transaction, mallory: Membership
+) -> None:
+    address = shared(browser, sale)
+    other = Client()
+    other.force_login(mallory.user)
+    assert other.get(address).status_code == 200
+    entry = AuditEntry.objects.get(action="receipt.opened")
+    assert (entry.actor_id, entry.merchant_id) == (None, sale.merchant_id)
 
 
 class TestWork:

@@ -1,5 +1,6 @@
 """Forms about one transaction."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -7,9 +8,17 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from portal.filtering import western
-from providers.base.money import Money, NotMoney
+from providers.base.money import Money, exponent
+from providers.base.reading import without_cards
 from terminals.models import Terminal
 from transactions.actions import LASTS
+
+
+class CardlessField(forms.CharField):
+    """A text in which whole card numbers are masked before anything keeps it."""
+
+    def clean(self, value: Any) -> Any:
+        return without_cards(super().clean(value))
 
 
 class ShareReceipt(forms.Form):
@@ -31,17 +40,17 @@ class ShareReceipt(forms.Form):
 class WithdrawReceipt(forms.Form):
     """Why papers are worth nothing any more."""
 
-    reason = forms.CharField(label=_("Reason"), max_length=300)
+    reason = CardlessField(label=_("Reason"), max_length=300)
 
 
 class NoteForm(forms.Form):
     """Words, the number of a case, a tag; at least one of them."""
 
-    note = forms.CharField(
+    note = CardlessField(
         label=_("Note"), max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 4})
     )
-    case = forms.CharField(label=_("Case"), max_length=100, required=False)
-    tag = forms.CharField(label=_("Tag"), max_length=40, required=False)
+    case = CardlessField(label=_("Case"), max_length=100, required=False)
+    tag = CardlessField(label=_("Tag"), max_length=40, required=False)
 
     def clean(self) -> dict[str, Any]:
         found: dict[str, Any] = super().clean() or {}
@@ -63,7 +72,9 @@ class CheckReceipt(forms.Form):
         return western(self.cleaned_data["rrn"])
 
     def clean_amount(self) -> str:
-        return western(self.cleaned_data["amount"].replace("٫", "."))
+        typed = western(self.cleaned_data["amount"]).replace("٫", ".")
+        # What is no amount is answered like one that is wrong.
+        return typed if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,3})?", typed) else "-1"
 
 
 class AskPayment(forms.Form):
@@ -71,7 +82,7 @@ class AskPayment(forms.Form):
 
     key = forms.CharField(widget=forms.HiddenInput, max_length=100)
     amount = forms.CharField(label=_("Amount"), max_length=20)
-    reference = forms.CharField(
+    reference = CardlessField(
         label=_("Customer reference"), max_length=200, required=False,
         help_text=_("Such as an order’s number; the transaction is found by it later."),
     )  # fmt: skip
@@ -83,14 +94,17 @@ class AskPayment(forms.Form):
         self.fields["amount"].widget.attrs |= {"inputmode": "decimal", "dir": "ltr"}
 
     def clean_amount(self) -> Money:
-        typed = western(self.cleaned_data["amount"]).replace("٫", ".").replace(",", ".")
-        try:
-            found = Money.from_major_text(typed, self.currency)
-        except NotMoney:
+        typed = western(self.cleaned_data["amount"]).replace("٫", ".")
+        shape = re.fullmatch(r"([0-9]{1,12})(?:([.,])([0-9]+))?", typed)
+        fraction = (shape[3] or "") if shape else ""
+        # “1,000” is a thousand to one and one to another: it is asked for again.
+        unclear = "," in typed and len(fraction) == 3
+        if shape is None or unclear or len(fraction) > exponent(self.currency):
             raise forms.ValidationError(
                 _("This is no amount in %(currency)s, such as 14.55."),
                 params={"currency": self.currency},
-            ) from None
+            )
+        found = Money.from_major_text(typed.replace(",", "."), self.currency)
         if found.minor <= 0:
             raise forms.ValidationError(_("An amount is more than nothing."))
         return found

@@ -23,8 +23,9 @@ def pdf_answer(
     request: HttpRequest, found: Transaction, printed: list[dict[str, str]], paper: str
 ) -> HttpResponse:
     """The PDF of some receipts of a transaction, with the code by which it can be checked."""
-    code = code_of(issue_receipt(found=found, at=now()))
-    url = request.build_absolute_uri(reverse("genuine", args=[code]))
+    issued = issue_receipt(found=found, at=now())
+    code = reverse("genuine", args=[code_of(issued)]) if issued else ""
+    url = request.build_absolute_uri(code) if code else ""
     answer = HttpResponse(receipt_pdf(found, printed, url, paper), content_type="application/pdf")
     answer["Content-Disposition"] = f'inline; filename="receipt-{found.rrn or found.pk}.pdf"'
     return answer
@@ -39,7 +40,8 @@ def receipt_pdf(found: Transaction, printed: list[dict[str, str]], url: str, pap
             alt = said[language]
     zone = ZoneInfo(found.branch.zone if found.branch else "UTC")
     content: dict[str, Any] = {
-        "paper": paper, "receipts": printed, "code": qr(url), "code_said": said, "code_alt": alt,
+        "paper": paper, "receipts": printed, "code": qr(url) if url else "",
+        "code_said": said, "code_alt": alt,
         "title": f"RECEIPT {found.rrn or found.ref}", "merchant": found.merchant.name,
         "foot": f"{found.ref} · {now().astimezone(zone):%Y-%m-%d %H:%M} {zone.key}",
     }  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
 
 from merchants.models import Membership, Operation, ProviderAccount
 from merchants.queries import branch_limit
@@ -53,7 +53,7 @@ def receipts_of(transaction: Transaction) -> list[Receipt]:
 def transactions_of_ref(member: Membership, ref: str) -> list[int]:
     """The transactions that a provider's id leads to: theirs, a receipt's or a session's."""
     own = transactions_for(member)
-    accounts = member.merchant.accounts.values("pk")
+    accounts = list(member.merchant.accounts.values_list("pk", flat=True))
     answered = sessions_for(member).filter(ref=ref).exclude(transaction_ref=None)
     pairs = answered.values_list("account_id", "transaction_ref")
     wanted = Q(account__in=accounts, ref=ref)
@@ -106,7 +106,9 @@ def neighbours_of(member: Membership, transaction: Transaction) -> Neighbours:
             (sold, ("occurred_at", "pk")),
         )
     ]  # fmt: skip
-    found = own.filter(Q(pk__in=nearest[0]) | Q(pk__in=nearest[1]) | Q(pk__in=nearest[2]))
+    # One key each, which leads to the row; of a list of them the whole terminal would be read.
+    before_, after_, sold_ = (Subquery(each) for each in nearest)
+    found = own.filter(Q(pk=before_) | Q(pk=after_) | Q(pk=sold_))
     rows = sorted(found, key=lambda row: (row.occurred_at, row.pk))
     later = [row for row in rows if (row.occurred_at, row.pk) > (at, pk)]
     purchases = [
@@ -163,9 +165,9 @@ def papers_of(transaction: Transaction) -> list[IssuedReceipt]:
     return list(own.order_by("-issued_at", "-pk")[:MOST_SHOWN])
 
 
-def noted(word: str) -> QuerySet[Any, Any]:
+def noted(member: Membership, word: str) -> QuerySet[Any, Any]:
     """The ids of the transactions that were noted with some case or tag."""
-    own = Note.objects.filter(Q(case=word) | Q(tag=word))
+    own = Note.objects.filter(merchant=member.merchant_id).filter(Q(case=word) | Q(tag=word))
     return own.values("transaction_id")
 
 

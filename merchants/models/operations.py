@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.fields.json import KeyTransform
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -101,6 +102,19 @@ class Operation(OfMerchant):
             ),
             models.Index(
                 fields=["requested_at"], condition=Q(key__isnull=False), name="operation_with_key"
+            ),
+            # Of which sale a refund is asked, and which session was made.
+            models.Index(
+                F("account"),
+                KeyTransform("sale", "asked"),
+                name="operation_by_sale",
+                condition=Q(kind="OPEN_SESSION"),
+            ),
+            models.Index(
+                F("account"),
+                KeyTransform("id", "outcome"),
+                name="operation_by_session",
+                condition=Q(kind="OPEN_SESSION"),
             ),
         ]
 

@@ -8,15 +8,16 @@ from typing import Any
 
 from django.db.models import QuerySet, Value
 
-from merchants.models import Membership, Right
+from merchants.models import Membership
 from merchants.queries import main_zone
+from providers.base.reading import without_cards
 from reports.search.meant import NAMED, Things, condition, resolve, with_names
 from reports.search.near import Otherwise, tries
-from reports.search.parts import Meaning, Part, Understood, Way, is_card, ways
+from reports.search.parts import Meaning, Part, Understood, Way, ways
 from transactions.models import DayTotal, Transaction
 from transactions.queries import first_digits_of, transactions_for
 
-MOST, MOST_NEAR = 20, 5
+MOST, MOST_NEAR, MOST_ENDINGS = 20, 5, 400
 # In which currencies somebody without any sales yet looks for an amount.
 NO_SALES = ("SAR",)
 LATELY = timedelta(days=35)
@@ -64,9 +65,9 @@ def search(member: Membership, text: str, moment: datetime) -> Found:
     """What of a person's rows fits a text: all of its parts, in whichever way they can be meant."""
     zone = main_zone(member)
     read = Understood(text, moment, zone, partial(currencies_of, member, moment))
-    found = Found(_kept(read), zone, by_mobile=_of(read.parts, "mobile"))
     things = Things(moment)
     resolved = [resolve(member, part, things) for part in read.parts]
+    found = Found(_kept(read, resolved), zone, by_mobile=_of(read.parts, "mobile"))
     readings = with_names(member, resolved, things)
     if len(readings[0]) > 1:
         # What is named beside something else narrows it.
@@ -82,18 +83,24 @@ def search(member: Membership, text: str, moment: datetime) -> Found:
     return found
 
 
-def _kept(read: Understood) -> str:
-    """What may be kept of what was typed."""
+def _kept(read: Understood, resolved: Sequence[Part]) -> str:
+    """What may be kept of what was typed: of whole card numbers their last four.
+
+    A terminal's id may look like one, and is none.
+    """
     text = read.text
-    for part in read.parts:
-        text = text.replace(part.text, _masked(part.text))
+    if not any(m.kind == "terminal" and m.value for part in resolved for m in part.meanings):
+        return without_cards(text) or ""
+    for part in resolved:
+        text = text.replace(part.text, _masked(part))
     return text
 
 
-def _masked(text: str) -> str:
-    """Of a whole card number its last four."""
-    digits = "".join(sign for sign in text if sign.isdigit())
-    return f"**** {digits[-4:]}" if is_card(digits) else text
+def _masked(part: Part) -> str:
+    """A part as it may be shown and kept."""
+    if any(each.kind == "terminal" and each.value for each in part.meanings):
+        return part.text
+    return without_cards(part.text) or ""
 
 
 def _of(parts: Sequence[Part], kind: str) -> bool:
@@ -107,23 +114,25 @@ def _of_names(way: Way) -> bool:
 def _hits(member: Membership, meant: list[Way]) -> list[Hit]:
     """The best rows of all ways: one statement to find them, and one to read them."""
     own = transactions_for(member)
-    asked = [_fits(own, way) for way in meant]
+    asked = [_fits(own, way, member) for way in meant]
     best: dict[int, Way] = {}
-    for pk, number in _found(asked, MOST + 1):
+    # First digits are compared afterwards, so more with the same ending are looked through.
+    digits = any(each.kind == "last4" and each.value[0] for way in meant for each in way)
+    for pk, number in _found(asked, MOST_ENDINGS if digits else MOST + 1):
         best.setdefault(pk, meant[number])
     rows = own.in_bulk(list(best))
     hits = [
         Hit(row, tuple(each.words for each in best[pk]), sum(each.weight for each in best[pk]))
         for pk, row in rows.items()
     ]
-    hits = _of_card(member, hits, best)
+    hits = _of_card(hits, best)
     hits.sort(key=lambda hit: (hit.score, hit.row.occurred_at, hit.row.pk), reverse=True)
     return hits[:MOST]
 
 
-def _fits(own: QuerySet[Transaction], way: Way) -> QuerySet[Transaction]:
+def _fits(own: QuerySet[Transaction], way: Way, member: Membership) -> QuerySet[Transaction]:
     for meaning in way:
-        own = own.filter(condition(meaning))
+        own = own.filter(condition(meaning, member))
     return own
 
 
@@ -140,21 +149,22 @@ def _found(asked: Sequence[QuerySet[Transaction]], most: int) -> list[tuple[int,
     return sorted(together, key=lambda row: row[1])
 
 
-def _of_card(member: Membership, hits: list[Hit], best: dict[int, Way]) -> list[Hit]:
+def _of_card(hits: list[Hit], best: dict[int, Way]) -> list[Hit]:
     """Without those whose receipts have other first digits than were typed.
 
-    They stand on the receipts alone, and are compared only for who may see them.
+    They stand on the receipts alone; where they were not printed, the card may be the one.
     """
     typed = {
         hit.row.pk: each.value[0]
         for hit in hits for each in best[hit.row.pk] if each.kind == "last4" and each.value[0]
     }  # fmt: skip
-    if not typed or not member.may(Right.CARDS):
+    if not typed:
         return hits
     printed = first_digits_of(list(typed))
     return [
         hit for hit in hits
-        if not (first := typed.get(hit.row.pk)) or printed.get(hit.row.pk, "").startswith(first)
+        if not (first := typed.get(hit.row.pk)) or not (there := printed.get(hit.row.pk))
+        or there.startswith(first[: len(there)])
     ]  # fmt: skip
 
 
@@ -165,15 +175,15 @@ def _as_found(parts: list[Part], hits: list[Hit]) -> list[Part]:
     for part in parts:
         own: list[Meaning] = [each for each in part.meanings if each.words in said]
         meanings = tuple(own) or part.meanings[:2]
-        shown.append(replace(part, text=_masked(part.text), meanings=meanings))
+        shown.append(replace(part, text=_masked(part), meanings=meanings))
     return shown
 
 
 def _near(member: Membership, parts: list[Part]) -> list[Hit]:
     own = transactions_for(member)
-    tried: list[Otherwise] = tries(parts)
+    tried: list[Otherwise] = tries(parts, member)
     best: dict[int, Otherwise] = {}
-    asked = [_fits(own.filter(each.fits), each.rest) for each in tried]
+    asked = [_fits(own.filter(each.fits), each.rest, member) for each in tried]
     for pk, number in _found(asked, MOST_NEAR):
         best.setdefault(pk, tried[number])
     hits = [

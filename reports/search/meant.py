@@ -12,7 +12,7 @@ from merchants.models import AuditEntry, Branch, Membership, Right
 from merchants.queries import branches_for
 from portal.folding import any_of, words_of
 from portal.templatetags.show import branch_text
-from reports.search.parts import Meaning, Part, is_card, whole_card
+from reports.search.parts import Meaning, Part, is_card, last_four, whole_card
 from settlements.models import Reconciliation
 from settlements.queries import reconciliations_for
 from terminals.models import Terminal, TerminalUser
@@ -46,9 +46,11 @@ class Things:
         yield from self.reconciliations
 
 
-def condition(meaning: Meaning) -> Q:
+def condition(meaning: Meaning, member: Membership) -> Q:
     """The transactions that a meaning fits, each by an index of its own."""
     kind, value = meaning.kind, meaning.value
+    if kind == "note":
+        return Q(pk__in=noted(member, value))
     if kind == "last4":
         return Q(pan_last4=value[1])
     if kind == "amount":
@@ -61,8 +63,6 @@ def condition(meaning: Meaning) -> Q:
         return Q(business_day__range=(value.first, value.last))
     if kind == "span":
         return Q(occurred_at__gte=value[0], occurred_at__lt=value[1])
-    if kind == "note":
-        return Q(pk__in=noted(value))
     field_ = {"approval": "approval_code", "person": "terminal_user"}.get(kind, kind)
     return Q(**{f"{field_}__in": value} if isinstance(value, tuple) else {field_: value})
 
@@ -80,7 +80,7 @@ def _terminal(member: Membership, meaning: Meaning, things: Things) -> list[Mean
     own = list(terminals_for(member).filter(tid=meaning.value).order_by("pk")[:MOST_NAMED])
     things.terminals += own
     if not own and is_card(meaning.value):
-        return [whole_card(meaning.value)]
+        return _card(member, whole_card(meaning.value), things)
     return [replace(meaning, kind="terminal", value=tuple(each.pk for each in own))]
 
 
@@ -118,7 +118,15 @@ def _ref(member: Membership, meaning: Meaning, things: Things) -> list[Meaning]:
     return [replace(meaning, kind="pk", value=tuple(pks))]
 
 
-_RESOLVED: dict[str, Any] = {"tid": _terminal, "mobile": _mobile, "ref": _ref}
+def _card(member: Membership, meaning: Meaning, things: Things) -> list[Meaning]:
+    """Who may not see a card's first digits cannot find them out by looking for them either."""
+    first, last = meaning.value
+    if not first or member.may(Right.CARDS):
+        return [meaning]
+    return [last_four(("", last), meaning.weight)]
+
+
+_RESOLVED: dict[str, Any] = {"tid": _terminal, "mobile": _mobile, "ref": _ref, "last4": _card}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from merchants.models import Membership
 from portal.templatetags.show import branch_text, day
 from providers.base.money import exponent
 from reports.search.dates import Days
@@ -40,19 +41,21 @@ class Otherwise:
     rest: Way = ()
 
 
-def tries(parts: list[Part]) -> list[Otherwise]:
+def tries(parts: list[Part], member: Membership) -> list[Otherwise]:
     """Everything to be tried, the least change first."""
     found = []
     for number, part in enumerate(parts):
         others = [each for each in parts[:number] + parts[number + 1 :] if each.meanings]
-        for way in (ways(others) or [()])[:OTHER_WAYS]:
-            for each in _of_part(part, alone=not others):
+        rest = ways(others)[:OTHER_WAYS] if others else [()]
+        # Where the others cannot be meant together, nothing is nearly so.
+        for way in rest:
+            for each in _of_part(part, member, alone=not others):
                 found.append(replace(each, rest=way))
     found.sort(key=lambda each: (each.penalty, -sum(meaning.weight for meaning in each.rest)))
     return found[:MOST_TRIED]
 
 
-def _of_part(part: Part, *, alone: bool) -> Iterator[Otherwise]:
+def _of_part(part: Part, member: Membership, *, alone: bool) -> Iterator[Otherwise]:
     kinds = {meaning.kind: meaning for meaning in part.meanings}
     if "amount" in kinds:
         yield from _amounts(kinds["amount"])
@@ -64,7 +67,7 @@ def _of_part(part: Part, *, alone: bool) -> Iterator[Otherwise]:
     if "days" in kinds or "span" in kinds:
         yield from _other_days(kinds.get("days") or kinds["span"])
     if "branch" in kinds:
-        yield _elsewhere(kinds["branch"])
+        yield _elsewhere(kinds["branch"], member)
     elif not kinds.keys() & {"amount", "days", "span", "last4"}:
         text = part.text
         yield Otherwise(Q(), lambda row: _("without “%(text)s”") % {"text": text}, 60)
@@ -127,12 +130,12 @@ def _other_days(meaning: Meaning) -> Iterator[Otherwise]:
         yield Otherwise(Q(business_day=turned), why, 35)
 
 
-def _elsewhere(meaning: Meaning) -> Otherwise:
+def _elsewhere(meaning: Meaning, member: Membership) -> Otherwise:
     def why(row: Transaction) -> str:
         where = branch_text(row.branch) if row.branch else "–"
         return _("at %(branch)s") % {"branch": where}
 
-    return Otherwise(~condition(meaning), why, 40)
+    return Otherwise(~condition(meaning, member), why, 40)
 
 
 def _digits(part: Part) -> Iterator[Otherwise]:

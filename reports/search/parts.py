@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,12 +18,13 @@ from django.utils.translation import gettext as _
 from portal.folding import fold
 from portal.templatetags.show import day as day_text
 from providers.base.money import NotMoney, exponent
+from providers.base.reading import without_cards
 from reports.search.dates import Days, find_clock, find_days, latest, span
 from terminals.numbers import e164
 from transactions.models import Kind, Scheme, Status
 
 LONGEST = 200
-MOST_PARTS, MOST_WAYS = 10, 12
+MOST_PARTS, MOST_WAYS, MOST_KEPT = 10, 12, 120
 UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹٫٬،", "01234567890123456789.,,")
 _HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\u061c\u0640\u064b-\u0652\ufeff]")
@@ -67,16 +67,22 @@ Way = tuple[Meaning, ...]
 def ways(parts: Iterable[Part]) -> list[Way]:
     """The ways in which all parts can be meant together, the likeliest first.
 
-    A thing has one of a kind: what names two of them cannot be meant so.
+    A thing has one of a kind: what names two of them cannot be meant so. Of the ways so far only
+    the likeliest go on, so that many parts cost no more than few.
     """
-    found: list[Way] = []
-    understood = [part.meanings for part in parts if part.meanings]
-    for way in product(*understood) if understood else ():
-        once = [each.kind for each in way if each.kind in ONE_OF]
-        if len(once) == len(set(once)):
-            found.append(way)
-    found.sort(key=lambda way: -sum(each.weight for each in way))
-    return found[:MOST_WAYS]
+    found: list[Way] = [()]
+    for part in parts:
+        if part.meanings:
+            longer = [
+                (*way, each) for way in found for each in part.meanings if _fits_in(each, way)
+            ]
+            longer.sort(key=lambda way: -sum(each.weight for each in way))
+            found = longer[:MOST_KEPT]
+    return [way for way in found if way][:MOST_WAYS]
+
+
+def _fits_in(meaning: Meaning, way: Way) -> bool:
+    return meaning.kind not in ONE_OF or all(each.kind != meaning.kind for each in way)
 
 
 ONE_OF = {
@@ -112,7 +118,7 @@ def _masked(found: re.Match[str]) -> tuple[Meaning, ...]:
     first = re.sub(r"\D", "", found["first"] or "")[:6]
     last = found["last"]
     value = (first, last) if len(first) >= 4 else ("", last)
-    return (_last_four(value, 90),)
+    return (last_four(value, 90),)
 
 
 def _grouped(found: re.Match[str]) -> tuple[Meaning, ...]:
@@ -125,10 +131,10 @@ def _grouped(found: re.Match[str]) -> tuple[Meaning, ...]:
 
 def whole_card(digits: str) -> Meaning:
     """A card number as far as a receipt has it: its first six digits and its last four."""
-    return _last_four((digits[:6], digits[-4:]), 90)
+    return last_four((digits[:6], digits[-4:]), 90)
 
 
-def _last_four(value: tuple[str, str], weight: int) -> Meaning:
+def last_four(value: tuple[str, str], weight: int) -> Meaning:
     first, last = value
     words = _("card %(first)s… ending %(last)s") if first else _("card ending %(last)s")
     return Meaning("last4", value, words % {"first": first, "last": last}, weight)
@@ -145,10 +151,12 @@ _LABELS = {
 
 
 def _labelled(found: re.Match[str]) -> tuple[Meaning, ...]:
-    kind, value = _LABELS[found["label"].lower()], found["value"]
+    kind, value = _LABELS.get(found["label"].lower(), ""), found["value"]
+    if not kind:
+        return ()
     if kind == "reference" and UUID.fullmatch(value):
         return (Meaning("ref", value.lower(), _("provider’s id"), 100),)
-    if kind in ("rrn", "stan", "tid") and not value.isdigit():
+    if kind in ("rrn", "stan", "tid") and not is_digits(value):
         return ()
     return (_identifier(kind, value.zfill(6) if kind == "stan" else value, 95),)
 
@@ -158,7 +166,8 @@ def _identifier(kind: str, value: str, weight: int) -> Meaning:
         "rrn": _("RRN %(value)s"), "stan": _("STAN %(value)s"), "tid": _("terminal id %(value)s"),
         "approval": _("approval code %(value)s"), "reference": _("customer reference %(value)s"),
     }  # fmt: skip
-    return Meaning(kind, value, words[kind] % {"value": value}, weight)
+    shown = value if kind == "tid" else without_cards(value)
+    return Meaning(kind, value, words[kind] % {"value": shown}, weight)
 
 
 def _mobile(found: re.Match[str]) -> tuple[Meaning, ...]:
@@ -210,9 +219,20 @@ def amount(text: str, currency: str | None, own: Iterable[str], weight: int) -> 
     return (Meaning("amount", (tuple(pairs), back), words % {"amount": said}, weight),)
 
 
+def cardless(text: str) -> str:
+    """A text without whole card numbers, but for sixteen digits in a row: a terminal's id has them
+    too, and which it is only the database knows."""
+    return text if re.search(r"(?<!\d)\d{16}(?!\d)", text) else without_cards(text) or ""
+
+
+def is_digits(text: str) -> bool:
+    """Whether a text is of western digits only: others of Unicode are no numbers here."""
+    return text.isascii() and text.isdigit()
+
+
 def is_card(digits: str) -> bool:
     """Whether digits have the check digit of a whole card number, by Luhn."""
-    if not 13 <= len(digits) <= 19:
+    if not 13 <= len(digits) <= 19 or not is_digits(digits):
         return False
     doubled = [int(each) * (2 if at % 2 else 1) for at, each in enumerate(reversed(digits))]
     return sum(each - 9 if each > 9 else each for each in doubled) % 10 == 0
@@ -253,7 +273,7 @@ class Understood:
     def __init__(
         self, text: str, moment: datetime, zone: str, currencies: Callable[[], tuple[str, ...]]
     ) -> None:
-        self.text = self.rest = normal(text)
+        self.text = self.rest = cardless(normal(text))
         self.moment, self.zone = moment, zone
         self._currencies = currencies
         self.parts: list[Part] = []
@@ -279,7 +299,7 @@ class Understood:
         yield re.compile(r"(?<![\w.,])\d{4}(?:[ -]\d{4}){2}[ -]\d{1,7}(?![\w.,])"), _grouped
         yield (
             re.compile(
-                r"(?<!\w)(?P<first>(?:\d[ -]?){4,8})?(?:[*xX][ -]?){2,12}(?P<last>\d{4})(?!\w)"
+                r"(?<!\w)(?P<first>(?:\d[ -]?){4,8})?(?:[*xX][ -]?){2,16}(?P<last>\d{4})(?!\w)"
             ),
             _masked,
         )
@@ -378,7 +398,7 @@ class Understood:
         token = found.group().strip(",;:!?\"'«»()[]#")
         if not token or fold(token) in _EMPTY:
             return
-        meanings = self._of_digits(token) if token.isdigit() else _of_letters(token)
+        meanings = self._of_digits(token) if is_digits(token) else _of_letters(token)
         self.parts.append(Part(token, meanings, found.start()))
 
     def _of_digits(self, token: str) -> tuple[Meaning, ...]:
@@ -391,7 +411,7 @@ class Understood:
         elif size == 6:
             own += [_identifier("approval", token, 80), _identifier("stan", token, 80)]
         elif size == 4:
-            own.append(_last_four(("", token), 60))
+            own.append(last_four(("", token), 60))
         if size <= 9 and (size != 6 or not token.startswith("0")):
             own += amount(token, None, self.currencies, 30)
         if size < 6:
@@ -431,7 +451,7 @@ def _noted(token: str) -> tuple[Meaning, ...]:
     """The number of a case, or a tag, under which somebody noted something."""
     if len(token) < 3:
         return ()
-    return (Meaning("note", token, _("noted as %(word)s") % {"word": token}, 15),)
+    return (Meaning("note", token, _("noted as %(word)s") % {"word": without_cards(token)}, 15),)
 
 
 def _days_in_words(days: Days) -> str:

@@ -16,6 +16,7 @@ from merchants.models import Membership, Right
 from merchants.queries import member_with
 from portal import htmx
 from portal.templatetags.show import query_of
+from providers.base.reading import without_cards
 from reports.search import Found, complete, search
 from reports.search.complete import completeness_of, stretch_of
 
@@ -39,9 +40,13 @@ def find(request: HttpRequest) -> HttpResponse:
     moment = now()
     found = search(member, request.GET.get("q", ""), moment)
     live = "live" in request.GET
-    if found.text:
+    # A page that looks again by itself is the same look.
+    if found.text and "X-Poll" not in request.headers:
         searched(found.text, found.count, by_mobile=found.by_mobile)
     page = not live and not getattr(request, "htmx", False)
+    if page and without_cards(typed := request.GET.get("q", "")) != typed and found.text != typed:
+        # No whole card number stays in an address.
+        return redirect(f"{reverse('search')}?{query_of(q=found.text)}")
     if page and (only := _only(found)) is not None:
         return redirect(PAGES[type(only).__name__], pk=only.pk)
     context: dict[str, Any] = {"found": found, "things": _described(found)}

@@ -138,3 +138,24 @@ class TestFolding:
         with connection.cursor() as cursor:
             cursor.execute("select tsvector_to_array(words) from merchants_branch")
             assert set(words_of(name)) <= set(cursor.fetchone()[0])
+
+
+class TestOddity:
+    @pytest.mark.parametrize(
+        "text", ["❶", "፩ 14.55", "tıd 1234", "termınal id 1234", "TERMİNAL ID 123", "²", "½"]
+    )
+    def test_other_scripts_figures_are_no_error(self, text: str) -> None:
+        read(text)
+
+    def test_many_numbers_cost_no_more_than_few(self) -> None:
+        parts = read(" ".join(str(123456 + 1111 * n) for n in range(10))).parts
+        assert len(parts) == 10
+        assert ways(parts) == []
+
+    @pytest.mark.parametrize(
+        "card", ["3782 822463 10005", "41111111 11111111", "4111111111111111/12/27"]
+    )
+    def test_no_words_repeat_a_whole_card_number(self, card: str) -> None:
+        for part in read(card).parts:
+            for digits in ("822463", "41111111", "11111111"):
+                assert digits not in part.words.replace(" ", "")

@@ -71,6 +71,8 @@ def _need_refundable(
     if not sold or sale.account_id != terminal.account_id:
         raise NotPossible(_("Only an approved sale of the same account can be refunded."))
     sale = Transaction.objects.select_for_update(no_key=True).get(pk=sale.pk)
+    if sale.refunded == Refunded.SOME:
+        raise NotPossible(_("The provider does not say how much of it was given back."))
     left = left_of(sale)
     if amount.currency != sale.currency or amount.minor > left:
         raise NotPossible(_("That is more than is left of the sale, or in another currency."))
@@ -78,21 +80,39 @@ def _need_refundable(
 
 def left_of(sale: Transaction) -> int:
     """The minor units of a sale that were neither given back nor asked to be."""
-    # The provider learns of what was asked for here only once somebody has held out a card.
-    gone = max(sale.refunded_minor or 0, _asked_back(sale))
-    return 0 if sale.refunded == Refunded.FULL else (sale.captured_minor or 0) - gone
+    gone = (sale.refunded_minor or 0) + _asked_back(sale)
+    return 0 if sale.refunded == Refunded.FULL else max((sale.captured_minor or 0) - gone, 0)
 
 
 def _asked_back(sale: Transaction) -> int:
-    """How much of a sale was asked to be given back from here, but for what came to nothing."""
+    """How much of a sale was asked to be given back from here, as far as its row does not say so.
+
+    What came to nothing does not count; what was done counts until the sale's own row has changed
+    since.
+    """
     nothing = (Operation.State.REFUSED, Operation.State.WITHDRAWN)
     own = Operation.objects.filter(
         account=sale.account_id, kind=Operation.Kind.OPEN_SESSION, asked__sale=sale.pk
     ).exclude(state__in=nothing)
-    lapsed = Session.objects.filter(
-        account=sale.account_id, status=SessionStatus.EXPIRED, transaction_ref=None
-    ).values("pk")
-    sessions = {each.outcome.get("id"): int(each.asked["minor"]) for each in own if each.outcome}
-    over = set(lapsed.filter(pk__in=sessions).values_list("pk", flat=True))
-    done = sum(minor for pk, minor in sessions.items() if pk not in over)
-    return done + sum(int(each.asked["minor"]) for each in own if not each.outcome)
+    asked = [(each.outcome.get("id"), int(each.asked["minor"])) for each in own]
+    known = [pk for pk, _minor in asked if pk is not None]
+    sessions = Session.objects.in_bulk(known) if known else {}
+    refs = [each.transaction_ref for each in sessions.values() if each.transaction_ref]
+    answers = {
+        each.ref: each
+        for each in Transaction.objects.filter(account=sale.account_id, ref__in=refs)
+    } if refs else {}  # fmt: skip
+    return sum(minor for pk, minor in asked if _still_counts(sale, sessions.get(pk), answers))
+
+
+def _still_counts(
+    sale: Transaction, session: Session | None, answers: dict[str, Transaction]
+) -> bool:
+    if session is None:
+        return True
+    if session.transaction_ref is None:
+        return session.status != SessionStatus.EXPIRED
+    answer = answers.get(session.transaction_ref)
+    if answer is None:
+        return True
+    return answer.status == Status.APPROVED and sale.changed_at < answer.occurred_at

@@ -10,8 +10,8 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from merchants.actions.people import token_digest
-from merchants.actions.trail import Personal, record
-from merchants.models import Membership, Right
+from merchants.actions.trail import Personal, Scene, acting, record, scene
+from merchants.models import Door, Membership, Right
 from portal import isolation
 from transactions.models import IssuedReceipt, Note, SharedReceipt, Transaction
 
@@ -70,11 +70,18 @@ def note_opened(*, share: SharedReceipt, at: datetime) -> None:
     """Count that somebody opened a link; the trail has each."""
     SharedReceipt.objects.filter(pk=share.pk).update(opened=F("opened") + 1, opened_at=at)
     about = ("transaction", share.transaction_id)
-    record("receipt.opened", about=about, merchant=share.merchant_id, facts={"share": share.pk})
+    # Whoever holds the link, and whoever they are elsewhere: here they are nobody.
+    with acting(Scene(Door.PAGE, None, None, scene().address)):
+        record("receipt.opened", about=about, merchant=share.merchant_id, facts={"share": share.pk})
 
 
-def issue_receipt(*, found: Transaction, at: datetime) -> IssuedReceipt:
-    """The receipt in force that a transaction's paper stands for; made when paper first leaves."""
+def issue_receipt(*, found: Transaction, at: datetime) -> IssuedReceipt | None:
+    """The receipt in force that a transaction's paper stands for; made when paper first leaves.
+
+    None once its papers were withdrawn: what leaves after that has no code of ours.
+    """
+    if IssuedReceipt.objects.filter(transaction=found).exclude(withdrawn_at=None).exists():
+        return None
     made, _new = IssuedReceipt.objects.get_or_create(
         transaction=found, amount_minor=found.amount_minor, currency=found.currency,
         withdrawn_at=None, defaults={"merchant_id": found.merchant_id, "issued_at": at},
@@ -84,8 +91,12 @@ def issue_receipt(*, found: Transaction, at: datetime) -> IssuedReceipt:
 
 @transaction.atomic
 def withdraw_receipt(*, found: Transaction, by: Membership, reason: str, at: datetime) -> int:
-    """Say of every paper of a transaction that it is worth nothing any more; of how many."""
+    """Say of every paper of a transaction that it is worth nothing any more; of how many.
+
+    Its links are revoked with it.
+    """
     by.need(Right.PAYMENTS)
+    SharedReceipt.objects.filter(transaction=found, revoked_at=None).update(revoked_at=at)
     own = IssuedReceipt.objects.filter(transaction=found, withdrawn_at=None)
     count = own.update(withdrawn_at=at)
     if count:

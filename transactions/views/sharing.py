@@ -46,14 +46,15 @@ def share(request: HttpRequest, found: Transaction) -> HttpResponse:
     if form.is_valid():
         days = int(form.cleaned_data["days"])
         made, secret = actions.share_receipt(found=found, by=member, days=days, at=now())
-        request.session[JUST_MADE] = {"share": made.pk, "secret": secret}
+        request.session[f"{JUST_MADE}-{found.pk}"] = secret
         if email := form.cleaned_data["email"]:
             link = request.build_absolute_uri(reverse("shared", args=[secret]))
             actions.mail_receipt(share=made, link=link, email=email, by=member)
             messages.success(request, _("The receipt is on its way."))
         return redirect("transactions:share", found.pk)
-    fresh = request.session.pop(JUST_MADE, None) if request.method == "GET" else None
-    link = request.build_absolute_uri(reverse("shared", args=[fresh["secret"]])) if fresh else ""
+    key = f"{JUST_MADE}-{found.pk}"
+    fresh = request.session.pop(key, None) if request.method == "GET" else None
+    link = request.build_absolute_uri(reverse("shared", args=[fresh])) if fresh else ""
     context = {
         "transaction": found, "form": form, "link": link, "code": qr(link) if link else "",
         "shares": queries.shares_of(found), "now": now(),
