@@ -31,7 +31,7 @@ from settlements.columns import RECONCILIATIONS
 from settlements.filters import ReconciliationFilter
 from settlements.models import Reconciliation, SchemeTotal
 from terminals.models import Terminal
-from terminals.queries import terminals_for
+from terminals.queries import own_terminal
 
 
 @login_required
@@ -90,11 +90,6 @@ def _sums(schemes: list[SchemeTotal]) -> dict[str, int]:
         "pos_count": sum(each.pos_total_count for each in schemes),
         "host_count": sum(each.host_total_count for each in schemes),
     }
-
-
-def own_terminal(request: HttpRequest, pk: int) -> Terminal:
-    """The terminal, 404 for whoever may not see it."""
-    return get_object_or_404(terminals_for(member_of(request)), pk=pk)
 
 
 @htmx.object_view(own_terminal, "POST")

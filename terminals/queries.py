@@ -6,9 +6,11 @@ from typing import Any
 
 from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 
 from merchants.models import Branch, Drift, Membership, Operation, ProviderAccount
-from merchants.queries import branch_limit, drifts_for, known_gone
+from merchants.queries import branch_limit, drifts_for, known_gone, member_of
 from portal.upsert import hashes
 from terminals.models import BulkChange, BulkRow, Holding, Terminal, TerminalUser
 
@@ -17,6 +19,11 @@ def terminals_for(member: Membership) -> QuerySet[Terminal]:
     """The terminals that a person may see."""
     own = Terminal.objects.filter(merchant=member.merchant_id).filter(branch_limit(member))
     return own.select_related("branch", "terminal_user", "account")
+
+
+def own_terminal(request: HttpRequest, pk: int) -> Terminal:
+    """The terminal of an address, 404 for whoever may not see it."""
+    return get_object_or_404(terminals_for(member_of(request)), pk=pk)
 
 
 def terminal_users_for(member: Membership) -> QuerySet[TerminalUser]:

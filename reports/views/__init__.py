@@ -33,7 +33,7 @@ from reports.health import LIVE, choices_of, choose, wanted_by
 from reports.personal import kept_of
 from reports.timeline import timeline_of
 from terminals.models import Terminal, TerminalUser
-from terminals.queries import terminal_users_for, terminals_for
+from terminals.queries import own_terminal, terminal_users_for
 from transactions.models import Scheme
 
 SHOWN_BRANCHES, SHOWN_DECLINES = 8, 6
@@ -272,11 +272,6 @@ def alert_choices(request: HttpRequest) -> HttpResponse:
         return redirect("notices")
     status = 422 if form.errors else 200
     return htmx.page(request, "reports/choices.html", {"form": form}, status=status)
-
-
-def own_terminal(request: HttpRequest, pk: int) -> Terminal:
-    """The terminal, 404 for whoever may not see it."""
-    return get_object_or_404(terminals_for(member_of(request)), pk=pk)
 
 
 @htmx.object_view(own_terminal, "GET", "HEAD")

@@ -42,6 +42,7 @@ from terminals.columns import MASKED_PEOPLE, PEOPLE, TERMINALS
 from terminals.filters import PersonFilter, TerminalFilter
 from terminals.forms import AssignTerminal, AtForm, ReasonForm
 from terminals.models import Terminal, TerminalUser
+from terminals.queries import own_terminal
 from terminals.views.operations import said_back
 
 MOST_DEVICES = 20
@@ -154,11 +155,6 @@ def erase(request: HttpRequest, found: TerminalUser) -> HttpResponse:
         messages.success(request, _("It is forgotten who this was."))
         return redirect("terminals:person", found.pk)
     return htmx.page(request, "terminals/erase.html", {"person": found})
-
-
-def own_terminal(request: HttpRequest, pk: int) -> Terminal:
-    """The terminal, 404 for whoever may not see it."""
-    return get_object_or_404(queries.terminals_for(member_of(request)), pk=pk)
 
 
 @htmx.object_view(own_terminal, "GET", "HEAD")

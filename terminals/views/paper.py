@@ -25,7 +25,8 @@ from terminals.columns import TERMINALS
 from terminals.filters import TerminalFilter
 from terminals.forms import DescribeTerminal
 from terminals.models import Terminal, TerminalUser
-from terminals.views.fleet import own_person, own_terminal
+from terminals.queries import own_terminal
+from terminals.views.fleet import own_person
 
 SHEET = Path(__file__).parents[1] / "papers" / "handover.typ"
 

@@ -31,7 +31,7 @@ from providers.base.money import major_text
 from providers.base.provider import OpensSessions
 from terminals.actions import need_reachable
 from terminals.models import Terminal
-from terminals.queries import terminals_for
+from terminals.queries import own_terminal, terminals_for
 from transactions import queries
 from transactions.actions import open_session
 from transactions.columns import SESSIONS
@@ -76,11 +76,6 @@ def session(request: HttpRequest, found: Session) -> HttpResponse:
         "ended": found.expires_at is not None and found.expires_at <= now(),
     }  # fmt: skip
     return htmx.page(request, "transactions/session.html", context, fragment="live")
-
-
-def own_terminal(request: HttpRequest, pk: int) -> Terminal:
-    """The terminal, 404 for whoever may not see it."""
-    return get_object_or_404(terminals_for(member_of(request)), pk=pk)
 
 
 @htmx.object_view(own_terminal, "GET", "HEAD", "POST")
