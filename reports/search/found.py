@@ -5,12 +5,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet, Value
+from django.utils.translation import gettext as _
 
 from merchants.models import Membership
 from merchants.queries import main_zone
 from providers.base.reading import without_cards
+from reports.search.dates import Days
 from reports.search.meant import NAMED, Things, condition, resolve, with_names
 from reports.search.near import Otherwise, tries
 from reports.search.parts import Meaning, Part, Understood, Way, ways
@@ -21,6 +24,9 @@ MOST, MOST_NEAR, MOST_ENDINGS = 20, 5, 400
 # In which currencies somebody without any sales yet looks for an amount.
 NO_SALES = ("SAR",)
 LATELY = timedelta(days=35)
+WEEK = timedelta(days=6)
+# What says of which kind a transaction is, and not which one.
+KINDS_OF = {"scheme", "kind", "status"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ def search(member: Membership, text: str, moment: datetime) -> Found:
         # What has a page of its own is that page, and not each of its transactions.
         meant = [way for way in ways(resolved) if not _of_names(way)]
         found.things = list(things)[:MOST]
-    found.hits = _hits(member, meant)
+    found.hits = _hits(member, [_narrowed(way, zone, moment) for way in meant])
     found.parts = _as_found(readings[0], found.hits)
     if not found.count:
         found.near = _near(member, readings[0])
@@ -105,6 +111,18 @@ def _masked(part: Part) -> str:
 
 def _of(parts: Sequence[Part], kind: str) -> bool:
     return any(meaning.kind == kind for part in parts for meaning in part.meanings)
+
+
+def _narrowed(way: Way, zone: str, moment: datetime) -> Way:
+    """A way that only says of which kind something is, kept to the last days, and saying so.
+
+    No index leads to a kind: of one that hardly ever happens all rows would be read.
+    """
+    if any(each.kind not in KINDS_OF for each in way):
+        return way
+    today = moment.astimezone(ZoneInfo(zone)).date()
+    week = Days(today - WEEK, today)
+    return (*way, Meaning("days", week, _("the last seven days"), 0))
 
 
 def _of_names(way: Way) -> bool:

@@ -7,7 +7,7 @@ are left over are looked up by who asks.
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -57,9 +57,6 @@ class Part:
             "not understood"
         )
 
-    def only(self, *meanings: Meaning) -> "Part":
-        return replace(self, meanings=meanings)
-
 
 Way = tuple[Meaning, ...]
 
@@ -99,7 +96,6 @@ def normal(text: str) -> str:
 
 # --- What has a shape of its own -------------------------------------------------------------
 
-Taken = tuple[int, int, tuple[Meaning, ...]]
 Read = Callable[[re.Match[str]], tuple[Meaning, ...]]
 
 
@@ -329,7 +325,7 @@ class Understood:
     def _note(self, begin: int, end: int, meanings: tuple[Meaning, ...]) -> None:
         text = self.rest[begin:end]
         self.parts.append(Part(text.strip(), meanings, begin))
-        self.rest = self.rest[:begin] + _GONE * (end - begin) + self.rest[end:]
+        self._blank(begin, end)
 
     def _take_time(self) -> None:
         """Days and a time of the day belong together: they are one stretch of time."""

@@ -148,7 +148,7 @@ class TestWhatMayBeKnown:
             page = browser.get("/search/", {"q": typed}, follow=True).content.decode()
             plain = page.replace(" ", "")
             assert "4111111111" not in plain, typed
-            assert "378282" not in plain or "…" in page, typed
+            assert "378282" not in plain, typed
 
     def test_who_sees_numbers_masked_cannot_try_many(
         self, account: ProviderAccount, alice: Membership
