@@ -96,11 +96,12 @@ def withdraw_receipt(*, found: Transaction, by: Membership, reason: str, at: dat
     Its links are revoked with it.
     """
     by.need(Right.PAYMENTS)
-    SharedReceipt.objects.filter(transaction=found, revoked_at=None).update(revoked_at=at)
+    links = SharedReceipt.objects.filter(transaction=found, revoked_at=None).update(revoked_at=at)
     own = IssuedReceipt.objects.filter(transaction=found, withdrawn_at=None)
     count = own.update(withdrawn_at=at)
-    if count:
-        record("receipt.withdrawn", subject=found, reason=reason, facts={"papers": count})
+    if count or links:
+        facts = {"papers": count, "links": links}
+        record("receipt.withdrawn", subject=found, reason=reason, facts=facts)
     return count
 
 
