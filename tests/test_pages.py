@@ -16,7 +16,8 @@ from settlements.models import Reconciliation
 from terminals.actions import draft_upload, unassign_terminal
 from terminals.models import BulkChange, Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
-from transactions.actions import share_receipt
+from transactions.actions import issue_receipt, share_receipt
+from transactions.genuine import code_of
 from transactions.models import Session, Transaction
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +69,9 @@ def urls(account: ProviderAccount) -> dict[str, str]:
     def first(model: Any) -> int:
         return int(model.objects.filter(account=account).order_by("-pk")[0].pk)
 
+    sold = Transaction.objects.filter(account=account).order_by("pk")[0]
+    issued = issue_receipt(found=sold, at=NOON)
+    assert issued is not None
     return {
         "home": "/",
         "branches": "/branches/",
@@ -100,6 +104,7 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "share": f"/transactions/{Transaction.objects.order_by('pk')[0].pk}/share/",
         "withdraw": f"/transactions/{first(Transaction)}/withdraw/",
         "notes": f"/transactions/{first(Transaction)}/note/",
+        "genuine": f"/genuine/{code_of(issued)}/",
         "check": f"/genuine/of/{account.merchant.slug}/",
         "reconciliations": "/reconciliations/",
         "reconciliation": f"/reconciliations/{first(Reconciliation)}/",
