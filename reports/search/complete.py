@@ -13,7 +13,7 @@ from merchants.models import Gap, Membership, ProviderAccount, SyncRun, SyncStep
 from merchants.queries import MAIN, Freshness, freshness_of
 from portal.templatetags.show import at, took
 from reports.search.dates import Days
-from reports.search.parts import Part
+from reports.search.meanings import Part
 
 # A reading that is younger is what a new one would bring.
 YOUNG = timedelta(seconds=60)

@@ -14,9 +14,10 @@ from merchants.models import Membership
 from merchants.queries import main_zone
 from providers.base.reading import without_cards
 from reports.search.dates import Days
+from reports.search.meanings import Meaning, Part, Way, ways
 from reports.search.meant import NAMED, Things, condition, resolve, with_names
 from reports.search.near import Otherwise, tries
-from reports.search.parts import Meaning, Part, Understood, Way, ways
+from reports.search.parts import Understood
 from transactions.models import DayTotal, Transaction
 from transactions.queries import first_digits_of, transactions_for
 

@@ -12,7 +12,7 @@ from merchants.models import AuditEntry, Branch, Membership, Right
 from merchants.queries import branches_for
 from portal.folding import any_of, words_of
 from portal.templatetags.show import branch_text
-from reports.search.parts import Meaning, Part, is_card, last_four, whole_card
+from reports.search.meanings import Meaning, Part, is_card, last_four, whole_card
 from settlements.models import Reconciliation
 from settlements.queries import reconciliations_for
 from terminals.models import Terminal, TerminalUser

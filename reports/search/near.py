@@ -11,8 +11,8 @@ from merchants.models import Membership
 from portal.templatetags.show import branch_text, day
 from providers.base.money import exponent
 from reports.search.dates import Days
+from reports.search.meanings import Meaning, Part, Way, ways
 from reports.search.meant import condition
-from reports.search.parts import Meaning, Part, Way, ways
 from transactions.models import Transaction
 
 AROUND = timedelta(minutes=10)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from merchants.models import Branch, Merchant
 from portal.folding import any_of, words_of
 from reports.search.dates import Days
+from reports.search.meanings import is_card, minors, ways
 from reports.search.near import slips_of
-from reports.search.parts import MOST_PARTS, Understood, is_card, minors, ways
+from reports.search.parts import MOST_PARTS, Understood
 
 # Saturday, 16:00 in Riyadh.
 NOW = datetime(2026, 11, 21, 13, tzinfo=UTC)
