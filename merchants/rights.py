@@ -35,6 +35,11 @@ class Role(TextChoices):
     SUPPORT = "SUPPORT", _("Support agent")
     CUSTOM = "CUSTOM", _("Own role")
 
+    @classmethod
+    def holding(cls, right: "Right") -> list["Role"]:
+        """The usual roles that have a right."""
+        return [role for role, rights in OF_ROLES.items() if right in rights]
+
 
 OF_ROLES: dict[Role, frozenset[Right]] = {
     Role.OWNER: frozenset(Right),
@@ -47,5 +52,5 @@ OF_ROLES: dict[Role, frozenset[Right]] = {
 
 def holders_of(right: Right) -> str:
     """The usual roles that have a right, in words."""
-    roles = [str(role.label) for role, rights in OF_ROLES.items() if right in rights]
+    roles = [str(role.label) for role in Role.holding(right)]
     return get_text_list(roles, gettext("and"))

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from merchants import sync
 from merchants.actions.mail import send_digests, send_letters
-from merchants.actions.operations import forget_keys
+from merchants.actions.operations import end_unagreed, forget_keys
 from merchants.actions.trail import seal_entries
 from merchants.models import ProviderAccount, SyncRun
 from merchants.operations import accounts_with_work, send_operations
@@ -108,6 +108,7 @@ def send_operations_(account_id: int) -> int:
 @isolation.everywhere()
 def send_due_operations() -> int:
     """Wake the accounts of which something waits: a message that was lost delays it and no more."""
+    end_unagreed(timezone.now())
     accounts = accounts_with_work(timezone.now())
     for pk in accounts:
         wake("merchants.send_operations", pk)

@@ -77,6 +77,8 @@ class OperationJson(serializers.Serializer[Any]):
     requested_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
     message = serializers.CharField()
+    # It is sent once somebody else has agreed, in the portal.
+    needs_second = serializers.BooleanField()
     provider_evidence = serializers.JSONField(source="evidence")
     outcome = serializers.SerializerMethodField()
 

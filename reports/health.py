@@ -29,7 +29,8 @@ from portal import isolation
 from reports.queries import WEEK, Clock, attention, clocks_of
 from terminals.models import Terminal
 from terminals.queries import terminals_for
-from transactions.models import Status
+from transactions.models import Status, Transaction
+from transactions.queries import refunds_for
 
 Rule = Alert.Rule
 # "Usually": the median of as many same weekdays, and not less than so many sales.
@@ -77,7 +78,13 @@ def find_wrong(member: Membership, moment: datetime) -> list[Wrong]:
         ~Q(terminal_user=None), last_seen_at__lt=moment - IDLE_FOR, ref__isnull=False
     )
     found += [_of(Rule.IDLE, each) for each in idle.order_by("pk")[:MOST]]
-    return [*found, *_namesakes(member), *_differences(member, moment), *_stuck(member)]
+    return [
+        *found,
+        *_namesakes(member),
+        *_differences(member, moment),
+        *_stuck(member),
+        *_alone(member),
+    ]
 
 
 def _of(rule: str, terminal: Terminal, **figures: int) -> Wrong:
@@ -139,6 +146,21 @@ def _stuck(member: Membership) -> list[Wrong]:
         Wrong(Rule.STUCK, "operation", each.pk, None, {"name": each.kind})
         for each in own.order_by("pk")[:MOST]
     ]
+
+
+def _alone(member: Membership) -> list[Wrong]:
+    """Refunds that wait for a second person; who sees the sale's branch hears of it."""
+    own = refunds_for(member).filter(state=Operation.State.REQUESTED, needs_second=True)
+    waiting = list(own.order_by("pk")[:MOST])
+    sales = Transaction.objects.in_bulk([each.asked["sale"] for each in waiting])
+    return [
+        Wrong(
+            Rule.SECOND, "operation", each.pk, sales[each.asked["sale"]].branch_id,
+            {"name": each.kind},
+        )
+        for each in waiting
+        if each.asked["sale"] in sales
+    ]  # fmt: skip
 
 
 def note_alerts(merchant: Merchant, moment: datetime) -> int:

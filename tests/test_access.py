@@ -40,8 +40,9 @@ from settlements.models import Reconciliation
 from terminals.actions import draft_upload, unassign_terminal
 from terminals.models import BulkChange, Device, Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
+from tests.refunds import refund_for_two
 from transactions.actions import share_receipt
-from transactions.models import Note, Session, SharedReceipt, Transaction
+from transactions.models import Note, RefundLimit, Session, SharedReceipt, Transaction
 
 pytestmark = pytest.mark.django_db
 VERBS = ("get", "post", "put", "patch", "delete", "head", "options")
@@ -90,6 +91,7 @@ OBJECTS = {
     "transactions:detail", "transactions:slip", "transactions:pdf", "transactions:share",
     "transactions:withdraw", "transactions:note", "transactions:revoke-share",
     "transactions:session", "transactions:ask", "transactions:refund", "settlements:detail",
+    "transactions:second",
     "api-operations-detail",
     "api-accounts-detail", "api-sync-runs-detail", "api-branches-detail", "api-terminals-detail",
     "api-terminal-users-detail", "api-transactions-detail", "api-transactions-receipt",
@@ -123,7 +125,7 @@ COLLECTIONS = {
     "merchants:connect", "terminals:list", "transactions:list", "settlements:list",
     "transactions:sessions",
     "merchants:trail", "merchants:tokens", "merchants:team", "merchants:invite",
-    "merchants:new-role", "merchants:leave", "merchants:keeping",
+    "merchants:new-role", "merchants:leave", "merchants:keeping", "transactions:limits",
     "api-operations-list",
     "api-accounts-list", "api-sync-runs-list", "api-branches-list", "api-terminals-list",
     "api-terminal-users-list", "api-transactions-list", "api-sessions-list",
@@ -194,6 +196,7 @@ def worlds(play: Any, alice: Membership, mallory: Membership) -> dict[str, Any]:
             title="people.csv", header=["tid", "name"], rows=[["1", "Huda"]], by=member, key="f",
             at=timezone.now(),
         )  # fmt: skip
+        refund_for_two(by=member, at=timezone.now())
     return {"own": own, "other": other, "alice": alice, "mallory": mallory}
 
 
@@ -232,6 +235,8 @@ def own_url(name: str, account: ProviderAccount) -> str:
         pk = BulkChange.objects.filter(merchant=account.merchant).order_by("pk")[0].pk
     elif name in DIFFERENCES:
         pk = Drift.objects.filter(account=account).order_by("pk")[0].pk
+    elif name == "transactions:second":
+        pk = Operation.objects.get(account=account, needs_second=True).pk
     elif name == "terminals:operation":
         pk = Operation.objects.filter(account=account).order_by("pk")[0].pk
     elif name in (
@@ -278,6 +283,8 @@ def state() -> dict[str, Any]:
         "people": list(TerminalUser.objects.order_by("pk").values_list("name", "erased_at")),
         "shares": list(SharedReceipt.objects.order_by("pk").values_list("revoked_at", "opened")),
         "notes": Note.objects.count(),
+        "limits": list(RefundLimit.objects.order_by("pk").values_list("most_minor", "alone_minor")),
+        "agreed": Operation.objects.exclude(agreed_by=None).count(),
         "tokens": ApiToken.objects.filter(name="Nightly").count(),
         "roles": list(CustomRole.objects.order_by("pk").values_list("name", "rights")),
     }
@@ -473,7 +480,7 @@ RIGHTS = {
         (
             "merchants:team", "merchants:invite", "merchants:new-role", "merchants:change-member",
             "merchants:end-member", "merchants:withdraw-invitation", "merchants:change-role",
-            "merchants:keeping",
+            "merchants:keeping", "transactions:limits",
         ),
         Right.TEAM,
     ),
@@ -491,6 +498,7 @@ RIGHTS = {
     "transactions:withdraw": Right.PAYMENTS,
     "transactions:ask": Right.PAYMENTS,
     "transactions:refund": Right.PAYMENTS,
+    "transactions:second": Right.PAYMENTS,
     "terminals:report": Right.EXPORT,
     "terminals:many": Right.FLEET,
     "terminals:template": Right.FLEET,

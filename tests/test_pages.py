@@ -16,6 +16,7 @@ from settlements.models import Reconciliation
 from terminals.actions import draft_upload, unassign_terminal
 from terminals.models import BulkChange, Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
+from tests.refunds import refund_for_two
 from transactions.actions import issue_receipt, share_receipt
 from transactions.genuine import code_of
 from transactions.models import Session, Transaction
@@ -59,6 +60,7 @@ def furnish(account: ProviderAccount) -> None:
     sold = Transaction.objects.filter(account=account).order_by("pk")[0]
     share_receipt(found=sold, by=by, days=7, at=NOON)
     draft_upload(title="people.csv", header=header, rows=rows, by=by, key="f", at=NOON)
+    refund_for_two(by=by, at=NOON)
 
 
 def urls(account: ProviderAccount) -> dict[str, str]:
@@ -101,6 +103,8 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "session": f"/transactions/sessions/{first(Session)}/",
         "ask": f"/transactions/sessions/of/{first(Terminal)}/",
         "refund": f"/transactions/{first(Transaction)}/refund/",
+        "limits": "/transactions/refunds/limits/",
+        "second": f"/transactions/refunds/{Operation.objects.get(needs_second=True).pk}/",
         "share": f"/transactions/{Transaction.objects.order_by('pk')[0].pk}/share/",
         "withdraw": f"/transactions/{first(Transaction)}/withdraw/",
         "notes": f"/transactions/{first(Transaction)}/note/",

@@ -33,6 +33,7 @@ from providers.nearpay.sandbox import OTHER_KEY
 from terminals.actions import draft_chosen, draft_upload, unassign_terminal
 from terminals.models import BulkChange, Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
+from tests.refunds import refund_for_two
 from tests.test_access import addresses
 from transactions.actions import issue_receipt, share_receipt
 from transactions.models import Transaction
@@ -107,6 +108,7 @@ def changes(
         share_receipt(found=sale, by=alice, days=7, at=timezone.now()),
     )
     issue_receipt(found=sale, at=timezone.now())
+    two = refund_for_two(by=alice, at=timezone.now())
     held = fleet[0].terminal_user_id
     assert held is not None
     # One that is a mobile number, as not every made-up one is.
@@ -170,6 +172,12 @@ def changes(
             reverse("merchants:edit-account", args=own),
             {"name": "Renamed", "api_key": OTHER_KEY, "base_url": base},
             "account.changed",
+        ),
+        "transactions:second": (
+            reverse("transactions:second", args=[two.pk]), {"reason": "No"}, "operation.withdrawn",
+        ),
+        "transactions:limits": (
+            reverse("transactions:limits"), {"alone_0": "1.00", "most_1": "10"}, "refunds.limited",
         ),
         "transactions:ask": (
             reverse("transactions:ask", args=free),
@@ -433,7 +441,8 @@ READING = {
     "terminals:sheet", "terminals:report",
     "terminals:operations",
     "terminals:detail", "terminals:people", "terminals:person", "transactions:list",
-    "transactions:detail", "transactions:slip", "transactions:pdf", "settlements:list",
+    "transactions:detail", "transactions:slip", "transactions:pdf",
+    "settlements:list",
     "transactions:sessions", "transactions:session",
     "settlements:detail",
 }  # fmt: skip

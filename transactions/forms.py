@@ -1,6 +1,7 @@
 """Forms about one transaction."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -8,10 +9,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from portal.filtering import western
-from providers.base.money import Money, exponent
+from providers.base.money import Money, exponent, major_text
 from providers.base.reading import without_cards
 from terminals.models import Terminal
-from transactions.actions import LASTS
+from transactions.actions import LASTS, Limit
 
 
 class CardlessField(forms.CharField):
@@ -77,6 +78,77 @@ class CheckReceipt(forms.Form):
         return typed if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,3})?", typed) else "-1"
 
 
+def money_of(text: str, currency: str) -> Money:
+    """The amount that somebody typed. Raises ValidationError where it is none, or nothing."""
+    typed = western(text).replace("٫", ".")
+    shape = re.fullmatch(r"([0-9]{1,12})(?:([.,])([0-9]+))?", typed)
+    fraction = (shape[3] or "") if shape else ""
+    # “1,000” is a thousand to one and one to another: it is asked for again.
+    unclear = "," in typed and len(fraction) == 3
+    if shape is None or unclear or len(fraction) > exponent(currency):
+        raise forms.ValidationError(
+            _("This is no amount in %(currency)s, such as 14.55."), params={"currency": currency}
+        )
+    found = Money.from_major_text(typed.replace(",", "."), currency)
+    if found.minor <= 0:
+        raise forms.ValidationError(_("An amount is more than nothing."))
+    return found
+
+
+class RefundLimits(forms.Form):
+    """The limits of each role, two fields for each: the most, and the most alone."""
+
+    def __init__(self, *args: Any, limits: list[Limit], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.limits = limits
+        for number, each in enumerate(limits):
+            for name, minor, label in (
+                ("most", each.most, _("At most")),
+                ("alone", each.alone, _("A second person above")),
+            ):
+                own = forms.CharField(label=label, max_length=20, required=False)
+                own.initial = "" if minor is None else major_text(minor, each.currency)
+                said = f"{each.title}, {each.currency}: {label}"
+                own.widget.attrs |= {"inputmode": "decimal", "dir": "ltr", "aria-label": said}
+                self.fields[f"{name}_{number}"] = own
+
+    def rows(self) -> list[tuple[Limit, forms.BoundField, forms.BoundField]]:
+        """Each limit with its two fields."""
+        return [
+            (each, self[f"most_{number}"], self[f"alone_{number}"])
+            for number, each in enumerate(self.limits)
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        found: dict[str, Any] = super().clean() or {}
+        chosen = []
+        for number, each in enumerate(self.limits):
+            most, alone = (
+                self._minor(f"{name}_{number}", each.currency) for name in ("most", "alone")
+            )
+            if most is not None and alone is not None and alone > most:
+                self.add_error(
+                    f"alone_{number}", _("This is more than the role may give back at all.")
+                )
+            chosen.append(replace(each, most=most, alone=alone))
+        found["limits"] = chosen
+        return found
+
+    def _minor(self, name: str, currency: str) -> int | None:
+        text = self.cleaned_data.get(name) or ""
+        try:
+            return money_of(text, currency).minor if text else None
+        except forms.ValidationError as problem:
+            self.add_error(name, problem)
+            return None
+
+
+class DeclineForm(forms.Form):
+    """Why somebody does not agree."""
+
+    reason = CardlessField(label=_("Reason"), max_length=300, required=False)
+
+
 class AskPayment(forms.Form):
     """How much a terminal is asked to take or to give back."""
 
@@ -94,20 +166,7 @@ class AskPayment(forms.Form):
         self.fields["amount"].widget.attrs |= {"inputmode": "decimal", "dir": "ltr"}
 
     def clean_amount(self) -> Money:
-        typed = western(self.cleaned_data["amount"]).replace("٫", ".")
-        shape = re.fullmatch(r"([0-9]{1,12})(?:([.,])([0-9]+))?", typed)
-        fraction = (shape[3] or "") if shape else ""
-        # “1,000” is a thousand to one and one to another: it is asked for again.
-        unclear = "," in typed and len(fraction) == 3
-        if shape is None or unclear or len(fraction) > exponent(self.currency):
-            raise forms.ValidationError(
-                _("This is no amount in %(currency)s, such as 14.55."),
-                params={"currency": self.currency},
-            )
-        found = Money.from_major_text(typed.replace(",", "."), self.currency)
-        if found.minor <= 0:
-            raise forms.ValidationError(_("An amount is more than nothing."))
-        return found
+        return money_of(self.cleaned_data["amount"], self.currency)
 
 
 class AskRefund(AskPayment):

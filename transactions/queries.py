@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Q, QuerySet, Subquery
@@ -13,6 +13,7 @@ from merchants.queries import branch_limit
 from portal.upsert import hashes, of_refs
 from terminals.models import Terminal
 from transactions.models import (
+    DayTotal,
     IssuedReceipt,
     Kind,
     Note,
@@ -26,6 +27,9 @@ from transactions.receipts import unpack
 
 MOST_RELATED = 6
 MOST_SHOWN = 50
+LATELY = timedelta(days=35)
+# In which currencies somebody without any sales yet looks, and asks, for an amount.
+NO_SALES = ("SAR",)
 
 
 def transactions_for(member: Membership) -> QuerySet[Transaction]:
@@ -206,7 +210,21 @@ def refunds_asked(transaction: Transaction) -> list[Operation]:
         account=transaction.account_id, kind=Operation.Kind.OPEN_SESSION,
         asked__sale=transaction.pk,
     )  # fmt: skip
-    return list(own.select_related("requested_by").order_by("-pk")[:MOST_RELATED])
+    return list(own.select_related("requested_by", "agreed_by").order_by("-pk")[:MOST_RELATED])
+
+
+def refunds_for(member: Membership) -> QuerySet[Operation]:
+    """The refunds that were asked for from here, whether their sale may be seen or not."""
+    own = Operation.objects.filter(
+        merchant=member.merchant_id, kind=Operation.Kind.OPEN_SESSION, asked__sale__gt=0
+    )
+    return own.select_related("requested_by", "account")
+
+
+def currencies_of(member: Membership, moment: datetime) -> tuple[str, ...]:
+    """The currencies in which a merchant has lately sold."""
+    own = DayTotal.objects.filter(merchant=member.merchant_id, day__gte=(moment - LATELY).date())
+    return tuple(own.order_by("currency").values_list("currency", flat=True).distinct()) or NO_SALES
 
 
 def currency_of(terminal: Terminal) -> str | None:

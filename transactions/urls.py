@@ -3,7 +3,7 @@
 from django.urls import path
 
 from transactions import views
-from transactions.views import sessions, sharing
+from transactions.views import limits, sessions, sharing
 
 app_name = "transactions"
 urlpatterns = [
@@ -12,6 +12,8 @@ urlpatterns = [
     path("sessions/", sessions.list_, name="sessions"),
     path("sessions/<int:pk>/", sessions.session, name="session"),
     path("sessions/of/<int:pk>/", sessions.ask, name="ask"),
+    path("refunds/limits/", limits.limits, name="limits"),
+    path("refunds/<int:pk>/", limits.second, name="second"),
     path("<int:pk>/refund/", sessions.refund, name="refund"),
     path("<int:pk>/slip/", views.slip, name="slip"),
     path("<int:pk>/receipt.pdf", sharing.pdf, name="pdf"),

@@ -101,14 +101,16 @@ def request_operation(
     replaces: Operation | None = None,
     bound_to: Mapping[str, Any] | None = None,
     need: Callable[[], None] = lambda: None,
+    takes_two: Callable[[], bool] = lambda: False,
 ) -> Operation:
     """Write the wish down, and have it sent. The same key again is the same operation.
 
     The database allows one open operation for a thing, so of two people who press the button
     together exactly one succeeds. `makes` names the kind of what is not there yet; `replaces` is
     withdrawn in the same step, where it was not sent. A key is bound to what was `asked`, or to
-    `bound_to`. `need` raises where a new wish cannot be; it is not looked at where the key has come
-    before, as things have moved on since. Raises OperationPending, KeyUsed and what `need` raises.
+    `bound_to`. `need` raises where a new wish cannot be, and `takes_two` says whether somebody else
+    has to agree to it first; neither is looked at where the key has come before, as things have
+    moved on since. Raises OperationPending, KeyUsed and what `need` raises.
     """
     name = (subject._meta.model_name if subject is not None else makes) or ""
     subject_id = subject.pk if subject is not None else None
@@ -118,14 +120,17 @@ def request_operation(
     try:
         with transaction.atomic():
             need()
+            second = takes_two()
             if replaces is not None:
                 withdraw_operation(operation=replaces, by=by, at=at)
             made = Operation.objects.create(
                 merchant_id=by.merchant_id, account=account, kind=kind, subject_kind=name,
                 subject_id=subject_id, asked=dict(asked), key=key, digest=digest,
-                requested_by=by.user, requested_at=at, next_at=at,
+                requested_by=by.user, requested_at=at, next_at=at, needs_second=second,
             )  # fmt: skip
             told = {"operation": made.pk, "kind": kind, **(facts or {})}
+            if second:
+                told["second"] = True
             about = _about(made)
             record("operation.requested", about=about, merchant=by.merchant_id, facts=told)
             wake("merchants.send_operations", account.pk)
@@ -180,14 +185,56 @@ def right_to(kind: str) -> Right:
 
 
 @transaction.atomic
-def withdraw_operation(*, operation: Operation, by: Membership, at: datetime) -> bool:
+def withdraw_operation(
+    *, operation: Operation, by: Membership, at: datetime, reason: str = ""
+) -> bool:
     """Take a wish back that was not sent; whether there was time."""
     by.need(right_to(operation.kind))
-    own = Operation.objects.filter(pk=operation.pk, state=State.REQUESTED)
-    if not own.update(state=State.WITHDRAWN, finished_at=at, next_at=None, asked={}):
+    said = _("%(who)s: %(reason)s") % {"who": by.user, "reason": reason} if reason else ""
+    if not _withdraw(operation, at, said):
         return False
-    note_operation("operation.withdrawn", operation)
+    note_operation("operation.withdrawn", operation, reason=reason)
     return True
+
+
+def _withdraw(operation: Operation, at: datetime, message: str) -> int:
+    own = Operation.objects.filter(pk=operation.pk, state=State.REQUESTED)
+    return own.update(
+        state=State.WITHDRAWN, finished_at=at, next_at=None, message=message[:500],
+        asked=_kept(operation),
+    )  # fmt: skip
+
+
+def _kept(operation: Operation) -> dict[str, Any]:
+    """What stays of what was asked: a sale, and what was to be taken of it, is no person."""
+    asked = operation.asked
+    return {name: asked[name] for name in ("sale", "minor")} if asked.get("sale") else {}
+
+
+@transaction.atomic
+def agree_operation(*, operation: Operation, by: Membership, at: datetime) -> bool:
+    """Have one sent that takes two people, as the second; whether it still waited for one."""
+    by.need(right_to(operation.kind))
+    own = Operation.objects.filter(pk=operation.pk, state=State.REQUESTED, needs_second=True)
+    if not own.update(needs_second=False, agreed_by=by.user, next_at=at):
+        return False
+    note_operation("operation.agreed", operation)
+    wake("merchants.send_operations", operation.account_id)
+    return True
+
+
+def end_unagreed(at: datetime) -> int:
+    """Withdraw what has waited too long for a second person; how many."""
+    old = Operation.objects.filter(
+        state=State.REQUESTED, needs_second=True, requested_at__lte=at - Operation.SECOND
+    )
+    ended = 0
+    for each in old.order_by("pk"):
+        with transaction.atomic():
+            if _withdraw(each, at, _("Nobody else agreed to it in time.")):
+                note_operation("operation.withdrawn", each)
+                ended += 1
+    return ended
 
 
 @transaction.atomic
@@ -202,9 +249,7 @@ def decide_operation(
     own = Operation.objects.filter(pk=operation.pk, state=State.UNKNOWN, next_at=None)
     state = State.CONFIRMED if done else State.REFUSED
     said = _("Decided by %(who)s: %(reason)s") % {"who": by.user, "reason": reason}
-    # A sale of which it takes something is no person, and has to be known where it was done.
-    asked = operation.asked
-    kept = {name: asked[name] for name in ("sale", "minor")} if asked.get("sale") else {}
+    kept = _kept(operation)
     if not own.update(state=state, finished_at=at, message=said[:500], asked=kept):
         return False
     note_operation("operation.decided", operation, reason=reason, done=done)

@@ -23,6 +23,7 @@ class Alert(OfMerchant):
         NAMESAKE = "NAMESAKE", _("Two branches with one Arabic name")
         DRIFT = "DRIFT", _("The provider says otherwise")
         STUCK = "STUCK", _("Nobody knows what became of what was asked")
+        SECOND = "SECOND", _("A refund waits for a second person")
 
     merchant = models.ForeignKey(Merchant, models.PROTECT)
     rule = models.CharField(max_length=12, choices=Rule)

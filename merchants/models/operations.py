@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.fields.json import KeyTransform
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from merchants.models.people import Merchant, User
@@ -39,6 +40,7 @@ class Operation(OfMerchant):
         WITHDRAWN = "WITHDRAWN", _("Withdrawn")
 
     KEY_LASTS: ClassVar = timedelta(hours=72)
+    SECOND: ClassVar = timedelta(hours=12)
     OPEN: ClassVar = (State.REQUESTED, State.SENT, State.UNKNOWN)
 
     merchant = models.ForeignKey(Merchant, models.PROTECT, db_constraint=False)
@@ -55,6 +57,9 @@ class Operation(OfMerchant):
     digest = models.BinaryField(max_length=32, null=True)
     requested_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     requested_at = models.DateTimeField()
+    # One that takes two people waits, unsent, until another has agreed, and ends after `SECOND`.
+    needs_second = models.BooleanField(default=False, db_default=False)
+    agreed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     sent_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     # When it is sent, or looked at, next. None: a person must decide.
@@ -89,6 +94,10 @@ class Operation(OfMerchant):
                 condition=Q(state="REQUESTED") | Q(state="WITHDRAWN") | Q(sent_at__isnull=False),
                 name="what_was_sent_has_a_time",
             ),
+            models.CheckConstraint(
+                condition=Q(needs_second=False) | Q(state__in=("REQUESTED", "WITHDRAWN")),
+                name="what_takes_two_is_not_sent_by_one",
+            ),
         ]
         indexes = [
             models.Index(
@@ -102,6 +111,11 @@ class Operation(OfMerchant):
             ),
             models.Index(
                 fields=["requested_at"], condition=Q(key__isnull=False), name="operation_with_key"
+            ),
+            models.Index(
+                fields=["requested_at"],
+                condition=Q(needs_second=True, state="REQUESTED"),
+                name="operation_for_a_second",
             ),
             # Of which sale a refund is asked, and which session was made.
             models.Index(
@@ -120,6 +134,12 @@ class Operation(OfMerchant):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pk}"
+
+    def get_state_display(self) -> str:  # type: ignore[no-redef]
+        """The state in words: that somebody else has to agree is one to people, not to programs."""
+        if self.needs_second and self.state == self.State.REQUESTED:
+            return gettext("Waits for a second person")
+        return str(self.State(self.state).label)
 
     @property
     def is_open(self) -> bool:

@@ -61,7 +61,8 @@ def hows() -> dict[str, How]:
 
 def accounts_with_work(now: datetime) -> list[int]:
     """The accounts of which an operation waits to be sent or looked at."""
-    waiting = Operation.objects.filter(state__in=Operation.OPEN).exclude(next_at__gt=now)
+    waiting = Operation.objects.filter(state__in=Operation.OPEN, needs_second=False)
+    waiting = waiting.exclude(next_at__gt=now)
     active = waiting.exclude(next_at=None).filter(account__state=ProviderAccount.State.ACTIVE)
     return sorted(set(active.values_list("account", flat=True)))
 
@@ -115,7 +116,8 @@ class _Turn:
         if (found := unknown.first()) is not None:
             return found
         # The first of those that wait, though it be left alone yet: none overtakes it.
-        first = self.own.filter(state=State.REQUESTED).order_by("pk").first()
+        agreed = self.own.filter(state=State.REQUESTED, needs_second=False)
+        first = agreed.order_by("pk").first()
         due = first is not None and first.next_at is not None and first.next_at <= now
         return first if due else None
 
@@ -131,7 +133,7 @@ class _Turn:
 
     def _send(self, connector: Any, operation: Operation, how: How) -> bool:
         now = self.clock()
-        mine = self.own.filter(pk=operation.pk, state=operation.state)
+        mine = self.own.filter(pk=operation.pk, state=operation.state, needs_second=False)
         if not mine.update(state=State.SENT, sent_at=now, tries=F("tries") + 1):
             return True  # Withdrawn a moment ago.
         before, operation.state = operation.state, State.SENT

@@ -18,13 +18,10 @@ from reports.search.meanings import Meaning, Part, Way, ways
 from reports.search.meant import NAMED, Things, condition, resolve, with_names
 from reports.search.near import Otherwise, tries
 from reports.search.parts import Understood
-from transactions.models import DayTotal, Transaction
-from transactions.queries import first_digits_of, transactions_for
+from transactions.models import Transaction
+from transactions.queries import currencies_of, first_digits_of, transactions_for
 
 MOST, MOST_NEAR, MOST_ENDINGS = 20, 5, 400
-# In which currencies somebody without any sales yet looks for an amount.
-NO_SALES = ("SAR",)
-LATELY = timedelta(days=35)
 WEEK = timedelta(days=6)
 # What says of which kind a transaction is, and not which one.
 KINDS_OF = {"scheme", "kind", "status"}
@@ -60,12 +57,6 @@ class Found:
     @property
     def count(self) -> int:
         return len(self.hits) + len(self.things)
-
-
-def currencies_of(member: Membership, moment: datetime) -> tuple[str, ...]:
-    """The currencies in which a merchant has lately sold."""
-    own = DayTotal.objects.filter(merchant=member.merchant_id, day__gte=(moment - LATELY).date())
-    return tuple(own.order_by("currency").values_list("currency", flat=True).distinct()) or NO_SALES
 
 
 def search(member: Membership, text: str, moment: datetime) -> Found:

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from merchants.actions.operations import decide_operation, withdraw_operation
+from merchants.actions.operations import decide_operation, right_to, withdraw_operation
 from merchants.actions.trail import exported, listed
 from merchants.models import Operation, Right
 from merchants.queries import freshness_of, member_of, member_with, operations_for, saved_views
@@ -56,7 +56,8 @@ def own_operation(request: HttpRequest, pk: int) -> Operation:
 @htmx.object_view(own_operation, "GET", "HEAD", "POST")
 def operation(request: HttpRequest, found: Operation) -> HttpResponse:
     """One operation with its evidence; it is withdrawn, or decided on, by a POST."""
-    member = member_with(request, Right.FLEET if request.method == "POST" else Right.LOOK_UP)
+    needed = right_to(found.kind)
+    member = member_with(request, needed if request.method == "POST" else Right.LOOK_UP)
     form = ReasonForm(request.POST if "done" in request.POST else None)
     if request.method == "POST" and "done" not in request.POST:
         if not withdraw_operation(operation=found, by=member, at=now()):
@@ -72,7 +73,7 @@ def operation(request: HttpRequest, found: Operation) -> HttpResponse:
         return redirect("terminals:operation", found.pk)
     attach_subjects([found])
     context = {
-        "operation": found, "form": form, "may_move": member.may(Right.FLEET),
+        "operation": found, "form": form, "may_move": member.may(needed),
         "evidence": said_back(found),
         "zone": providers()[found.account.provider].default_zone,
     }  # fmt: skip

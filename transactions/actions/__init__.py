@@ -1,6 +1,7 @@
 """What is done with transactions: stored, asked for, handed to customers, vouched for, noted."""
 
-from transactions.actions.asking import NotPossible, left_of, open_session
+from transactions.actions.asking import NotPossible, agree_refund, left_of, open_session
+from transactions.actions.limits import Limit, OverLimit, limits_of, set_limits
 from transactions.actions.sharing import (
     LASTS,
     add_note,
@@ -20,7 +21,25 @@ from transactions.actions.storing import (
 )
 
 __all__ = [
-    "LASTS", "NotPossible", "Prepared", "add_note", "issue_receipt", "left_of", "mail_receipt",
-    "open_session", "prepare", "prepare_all", "revoke_share", "share_receipt", "shared_by",
-    "store_sessions", "store_transactions", "withdraw_receipt",
+    "LASTS",
+    "Limit",
+    "NotPossible",
+    "OverLimit",
+    "Prepared",
+    "add_note",
+    "agree_refund",
+    "issue_receipt",
+    "left_of",
+    "limits_of",
+    "mail_receipt",
+    "open_session",
+    "prepare",
+    "prepare_all",
+    "revoke_share",
+    "set_limits",
+    "share_receipt",
+    "shared_by",
+    "store_sessions",
+    "store_transactions",
+    "withdraw_receipt",
 ]  # fmt: skip

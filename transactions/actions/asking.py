@@ -3,15 +3,17 @@
 import hashlib
 from datetime import datetime
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
-from merchants.actions.operations import request_operation
+from merchants.actions.operations import agree_operation, request_operation
 from merchants.models import Membership, Operation, Right
 from portal.conflicts import Conflict
 from providers.base.money import Money
 from providers.base.provider import OpensSessions
 from terminals.actions import need_reachable
 from terminals.models import Terminal
+from transactions.actions.limits import need_limit
 from transactions.models import Kind, Refunded, Session, SessionStatus, Status, Transaction
 
 
@@ -35,7 +37,8 @@ def open_session(
     """Ask the provider to have a terminal take a payment or give one back.
 
     Without a reference it is given one of its own, so that it can be found again where the answer
-    is lost. Raises OperationPending, KeyUsed, NotOffered or NotPossible.
+    is lost. A refund beyond what its asker may give back alone waits for somebody else to agree.
+    Raises OperationPending, KeyUsed, NotOffered, NotPossible or OverLimit.
     """
     by.need(Right.PAYMENTS)
 
@@ -43,6 +46,9 @@ def open_session(
         need_reachable(terminal, OpensSessions)
         if refund_of is not None or kind == Kind.REFUND:
             _need_refundable(kind, amount, refund_of, terminal)
+
+    def takes_two() -> bool:
+        return refund_of is not None and need_limit(by, _whole(refund_of, amount))
 
     own = hashlib.sha256(f"{by.merchant_id} {key}".encode()).hexdigest()[:16]
     asked = {
@@ -54,6 +60,7 @@ def open_session(
     return request_operation(
         kind=Operation.Kind.OPEN_SESSION, account=terminal.account, subject=terminal, asked=asked,
         by=by, key=key, at=at, facts=told, need=need,
+        takes_two=takes_two,
     )  # fmt: skip
 
 
@@ -78,22 +85,56 @@ def _need_refundable(
         raise NotPossible(_("That is more than is left of the sale, or in another currency."))
 
 
-def left_of(sale: Transaction) -> int:
-    """The minor units of a sale that were neither given back nor asked to be."""
-    gone = (sale.refunded_minor or 0) + _asked_back(sale)
+def _whole(sale: Transaction, amount: Money, without: int | None = None) -> Money:
+    """How much of a sale is given back in all, with what is asked for now.
+
+    It is what limits speak of: several small refunds of one sale are one large one.
+    """
+    before = (sale.captured_minor or 0) - left_of(sale, without)
+    return Money(before + amount.minor, amount.currency)
+
+
+@transaction.atomic
+def agree_refund(*, operation: Operation, by: Membership, at: datetime) -> None:
+    """Have a refund sent that takes two people, as the second.
+
+    Raises NotPossible where it waits for nobody any more, or for somebody else, and OverLimit.
+    """
+    by.need(Right.PAYMENTS)
+    if by.user_id == operation.requested_by_id or by.user.is_service:
+        raise NotPossible(_("Somebody else than who asked for it has to agree."))
+    sale = Transaction.objects.select_for_update(no_key=True).get(pk=operation.asked["sale"])
+    amount = Money(operation.asked["minor"], sale.currency)
+    if amount.minor > left_of(sale, operation.pk):
+        raise NotPossible(_("That is more than is left of the sale, or in another currency."))
+    need_limit(by, _whole(sale, amount, operation.pk))
+    if not agree_operation(operation=operation, by=by, at=at):
+        raise NotPossible(_("This waits for nobody any more."))
+
+
+def left_of(sale: Transaction, without: int | None = None) -> int:
+    """The minor units of a sale that were neither given back nor asked to be.
+
+    `without` is an operation that is not counted.
+    """
+    gone = (sale.refunded_minor or 0) + _asked_back(sale, without)
     return 0 if sale.refunded == Refunded.FULL else max((sale.captured_minor or 0) - gone, 0)
 
 
-def _asked_back(sale: Transaction) -> int:
+def _asked_back(sale: Transaction, without: int | None) -> int:
     """How much of a sale was asked to be given back from here, as far as its row does not say so.
 
     What came to nothing does not count; what was done counts until the sale's own row has changed
     since.
     """
     nothing = (Operation.State.REFUSED, Operation.State.WITHDRAWN)
-    own = Operation.objects.filter(
-        account=sale.account_id, kind=Operation.Kind.OPEN_SESSION, asked__sale=sale.pk
-    ).exclude(state__in=nothing)
+    own = (
+        Operation.objects.filter(
+            account=sale.account_id, kind=Operation.Kind.OPEN_SESSION, asked__sale=sale.pk
+        )
+        .exclude(state__in=nothing)
+        .exclude(pk=without or 0)
+    )
     asked = [(each.outcome.get("id"), int(each.asked["minor"])) for each in own]
     known = [pk for pk, _minor in asked if pk is not None]
     sessions = Session.objects.in_bulk(known) if known else {}

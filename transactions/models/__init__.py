@@ -1,5 +1,6 @@
 """Transactions with their receipts, payment sessions, and what people add to them."""
 
+from transactions.models.limits import RefundLimit
 from transactions.models.rows import (
     DayTotal,
     DeclineTotal,
@@ -19,6 +20,6 @@ from transactions.models.work import IssuedReceipt, Note, SharedReceipt
 
 __all__ = [
     "DayTotal", "DeclineTotal", "HourTotal", "IssuedReceipt", "Kind", "Note", "Receipt",
-    "ReceiptDictionary", "Refunded", "Scheme", "Session", "SessionStatus", "SharedReceipt",
-    "Status", "Total", "Transaction",
+    "ReceiptDictionary", "RefundLimit", "Refunded", "Scheme", "Session", "SessionStatus",
+    "SharedReceipt", "Status", "Total", "Transaction",
 ]  # fmt: skip

@@ -41,9 +41,6 @@ from transactions.models import Kind, Session, SessionStatus, Transaction
 from transactions.possible import possible_of
 from transactions.views import own_transaction
 
-# Where nothing was sold yet.
-FIRST_CURRENCY = "SAR"
-
 
 @login_required
 @require_safe
@@ -84,7 +81,7 @@ def ask(request: HttpRequest, terminal: Terminal) -> HttpResponse:
     member = member_with(request, Right.PAYMENTS)
     if not is_confirmed(request):
         return ask_again(request)
-    currency = queries.currency_of(terminal) or FIRST_CURRENCY
+    currency = queries.currency_of(terminal) or queries.currencies_of(member, now())[0]
     form = AskPayment(request.POST or None, currency=currency, initial={"key": uuid4().hex})
     if form.is_valid():
         wish = form.cleaned_data
@@ -129,18 +126,22 @@ def refund(request: HttpRequest, found: Transaction) -> HttpResponse:
     if form.is_valid():
         wish = form.cleaned_data
         try:
-            open_session(
+            made = open_session(
                 terminal=wish["terminal"], kind="REFUND", amount=wish["amount"], refund_of=found,
                 reference=wish["reference"], by=member, key=wish["key"], at=now(),
             )  # fmt: skip
         except Conflict as problem:
             form.add_error(None, str(problem))
         else:
-            messages.success(request, _("Asked. What becomes of it stands below."))
+            said = (
+                _("Somebody else has to agree first. What becomes of it stands below.")
+                if made.needs_second else _("Asked. What becomes of it stands below.")
+            )  # fmt: skip
+            messages.success(request, said)
             return redirect("transactions:refund", found.pk)
     context = {
         "transaction": found, "form": form, "possible": possible,
-        "asked": queries.refunds_asked(found),
+        "asked": queries.refunds_asked(found), "me": member.user,
     }  # fmt: skip
     status = 422 if form.errors else 200
     return htmx.page(request, "transactions/refund.html", context, status=status)
