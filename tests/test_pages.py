@@ -103,6 +103,7 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "session": f"/transactions/sessions/{first(Session)}/",
         "ask": f"/transactions/sessions/of/{first(Terminal)}/",
         "refund": f"/transactions/{first(Transaction)}/refund/",
+        "elsewhere": f"/transactions/{first(Transaction)}/at-provider/",
         "limits": "/transactions/refunds/limits/",
         "second": f"/transactions/refunds/{Operation.objects.get(needs_second=True).pk}/",
         "share": f"/transactions/{Transaction.objects.order_by('pk')[0].pk}/share/",

@@ -6,6 +6,8 @@ import time
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pypdf
 import pytest
@@ -68,7 +70,7 @@ def issued_code(sale: Transaction) -> str:
 
 
 class TestPaper:
-    @pytest.mark.parametrize("paper", ["a4", "80"])
+    @pytest.mark.parametrize("paper", ["a4", "80", "58"])
     def test_has_every_printed_field_and_can_be_read_aloud(
         self, browser: Client, sale: Transaction, paper: str
     ) -> None:
@@ -81,7 +83,7 @@ class TestPaper:
         for printed in (sale.rrn, sale.stan, sale.approval_code, "COPY", "APPROVED"):
             assert str(printed) in text
         width = float(made.pages[0].mediabox.width) / 72 * 25.4
-        assert round(width) == (210 if paper == "a4" else 80)
+        assert round(width) == (210 if paper == "a4" else int(paper))
 
     def test_of_signs_that_the_font_lacks_is_made_all_the_same(self, sale: Transaction) -> None:
         printed = {"merchant_name": "漢字 Shop ☕", "amount": "1.00", "approved": "yes"}
@@ -108,6 +110,44 @@ class TestPaper:
         text = pypdf.PdfReader(io.BytesIO(answer.content)).pages[0].extract_text()
         assert re.search(rf"\*{{4}}\s*{sale.pan_last4}", text)
         assert not re.search(r"\d{4} \d{2}\*\*", text)
+
+
+class TestAtTheProvider:
+    def test_its_own_page_is_found_by_permission_only_and_never_ahead(
+        self, browser: Client, sale: Transaction, alice: Membership
+    ) -> None:
+        address = f"/transactions/{sale.pk}/at-provider/"
+        assert address in browser.get(f"/transactions/{sale.pk}/").content.decode()
+        for header in ("Sec-Purpose", "Purpose"):
+            ahead = browser.get(address, headers={header: "prefetch;prerender"})
+            assert ahead.status_code == 403
+            assert b"/ui/receipt/" not in ahead.content
+        seen = AuditEntry.objects.filter(action="receipt.seen", facts__paper="NearPay")
+        assert not seen.exists()
+        answer = browser.get(address)
+        assert answer["Referrer-Policy"] == "no-referrer"
+        found = re.search(
+            r'href="(http[^"]*/ui/receipt/[^"]*)" target="_blank" rel="noreferrer noopener',
+            answer.content.decode(),
+        )
+        assert found is not None
+        assert seen.count() == 1
+        # It opens without a sign-in, which is why it is kept to few.
+        with urlopen(found[1]) as page:
+            assert str(sale.rrn) in page.read().decode()
+        with pytest.raises(HTTPError) as nothing:
+            urlopen(found[1][:-1] + ("0" if found[1][-1] != "0" else "1"))
+        assert nothing.value.code == 404
+
+    def test_who_may_not_see_first_digits_is_not_shown_the_way(
+        self, sale: Transaction, alice: Membership
+    ) -> None:
+        support = add_person(email="s@acme.test", merchant=alice.merchant, role="SUPPORT")
+        client = Client()
+        client.force_login(support.user)
+        page = client.get(f"/transactions/{sale.pk}/").content.decode()
+        assert "at-provider" not in page
+        assert client.get(f"/transactions/{sale.pk}/at-provider/").status_code == 403
 
 
 class TestLink:

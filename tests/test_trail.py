@@ -441,7 +441,7 @@ READING = {
     "terminals:sheet", "terminals:report",
     "terminals:operations",
     "terminals:detail", "terminals:people", "terminals:person", "transactions:list",
-    "transactions:detail", "transactions:slip", "transactions:pdf",
+    "transactions:detail", "transactions:slip", "transactions:pdf", "transactions:at-provider",
     "settlements:list",
     "transactions:sessions", "transactions:session",
     "settlements:detail",

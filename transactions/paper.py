@@ -16,7 +16,7 @@ from transactions.genuine import code_of
 from transactions.models import Transaction
 
 TEMPLATE = Path(__file__).parent / "papers" / "receipt.typ"
-PAPERS = ("a4", "80")
+PAPERS = ("a4", "80", "58")
 
 
 def pdf_answer(

@@ -17,6 +17,7 @@ urlpatterns = [
     path("<int:pk>/refund/", sessions.refund, name="refund"),
     path("<int:pk>/slip/", views.slip, name="slip"),
     path("<int:pk>/receipt.pdf", sharing.pdf, name="pdf"),
+    path("<int:pk>/at-provider/", sharing.at_provider, name="at-provider"),
     path("<int:pk>/share/", sharing.share, name="share"),
     path("<int:pk>/withdraw/", sharing.withdraw, name="withdraw"),
     path("<int:pk>/note/", sharing.note, name="note"),

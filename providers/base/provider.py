@@ -158,6 +158,13 @@ class OpensSessions(Protocol):
     ) -> SessionRecord: ...
 
 
+@runtime_checkable
+class LinksReceipts(Protocol):
+    def receipt_link(self, receipt_ref: str) -> str:
+        """The provider's own page of a receipt. Whoever has the address sees it: a secret."""
+        ...
+
+
 CAPABILITIES: tuple[type, ...] = (
     ListsBranches,
     ListsTerminals,
@@ -174,4 +181,5 @@ CAPABILITIES: tuple[type, ...] = (
     DisconnectsTerminals,
     CreatesReconciliations,
     OpensSessions,
+    LinksReceipts,
 )

@@ -59,6 +59,7 @@ class Connector:
         limits: Limits | None = None,
         door: Door | None = None,
     ) -> None:
+        self._pages = credentials.base_url.rstrip("/").removesuffix("/v1/clients-sdk")
         self._door = door or Door(
             credentials.base_url,
             hosts=self.hosts | hosts,
@@ -70,6 +71,10 @@ class Connector:
     def close(self) -> None:
         """Give up every connection."""
         self._door.close()
+
+    def receipt_link(self, receipt_ref: str) -> str:
+        """NearPay's own page of a receipt, as its `qr_code` names it (C); it takes no sign-in."""
+        return f"{self._pages}/ui/receipt/{_part(receipt_ref)}"
 
     def try_connection(self) -> str:
         """Read the first page of branches, one to a page."""

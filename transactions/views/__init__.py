@@ -11,6 +11,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from merchants.actions.operations import is_offered
 from merchants.actions.trail import exported, listed, saw
 from merchants.models import Membership, Right
 from merchants.queries import (
@@ -24,6 +25,7 @@ from merchants.queries import (
 from portal import htmx
 from portal.columns import major
 from portal.lists import Listing, show
+from providers.base.provider import LinksReceipts
 from providers.base.registry import said, words
 from terminals.queries import held_then, holding_then, terminal_users_for, terminals_for
 from transactions import queries
@@ -95,6 +97,7 @@ def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
         "same_card": same_card, "may_refund": member.may(Right.PAYMENTS),
         "possible": possible_of(found, around.purchase), "chat": _for_chat(found),
         "held": held, "held_since": held_since, **_in_words(found),
+        "at_provider": member.may(Right.CARDS) and is_offered(found.account, LinksReceipts),
     }  # fmt: skip
     return htmx.page(request, "transactions/detail.html", context)
 

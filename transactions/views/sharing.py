@@ -1,17 +1,22 @@
 """A receipt as a file, handed to a customer, withdrawn; and what people note about it."""
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from merchants.actions.accounts import opened
+from merchants.actions.operations import is_offered
 from merchants.actions.trail import saw
 from merchants.models import Right
 from merchants.queries import member_of, member_with
 from portal import htmx
 from portal.paper import qr
+from providers.base.http import Limits
+from providers.base.provider import LinksReceipts
 from transactions import actions, queries
 from transactions.forms import NoteForm, ShareReceipt, WithdrawReceipt
 from transactions.models import SharedReceipt, Transaction
@@ -36,6 +41,27 @@ def pdf(request: HttpRequest, found: Transaction) -> HttpResponse:
         messages.info(request, _("The provider gave no receipt."))
         return redirect("transactions:detail", found.pk)
     return pdf_answer(request, found, printed, paper)
+
+
+@htmx.object_view(own_transaction, "GET", "HEAD")
+def at_provider(request: HttpRequest, found: Transaction) -> HttpResponse:
+    """The way to the provider's own pages of the receipts, which open for whoever has the address.
+
+    They show the card's first six digits, so that right is needed; no browser fetches them ahead.
+    """
+    member_with(request, Right.CARDS)
+    if "prefetch" in (request.headers.get("Sec-Purpose", "") + request.headers.get("Purpose", "")):
+        raise PermissionDenied
+    links: list[str] = []
+    receipts = queries.receipts_of(found)
+    if is_offered(found.account, LinksReceipts) and receipts:
+        saw("receipt.seen", found, paper=found.account.title)
+        with opened(found.account, Limits(tries=1)) as connector:
+            links = [connector.receipt_link(each.ref) for each in receipts]  # type: ignore[attr-defined]
+    context = {"transaction": found, "links": links}
+    answer = htmx.page(request, "transactions/elsewhere.html", context)
+    answer["Referrer-Policy"] = "no-referrer"
+    return answer
 
 
 @htmx.object_view(own_transaction, "GET", "HEAD", "POST")

@@ -22,6 +22,7 @@ from typing import Any
 from providers.base.sandbox import Answer, Clock, Faults, Options, Request
 from providers.nearpay.sandbox import render
 from providers.nearpay.sandbox import world as w
+from providers.nearpay.sandbox.paper import receipt_page
 from providers.nearpay.sandbox.world import Branch, OpenedSession, Terminal, User, World
 
 DEMO_KEY, OTHER_KEY = "sandbox-key-of-demo", "sandbox-key-of-other"
@@ -86,11 +87,14 @@ class Sandbox:
     # the door
 
     def answer(self, request: Request) -> Answer:
+        parts = request.path.strip("/").split("/")
+        if parts[:2] == ["ui", "receipt"] and request.method == "GET":
+            page = receipt_page(list(self.worlds.values()), parts[-1], self.now())
+            return page or _refusal(404, 404, "غير موجود", "Not found")
         key = request.headers.get("api-key") or ""
         world = self.worlds.get(key)
         if world is None or key in self.withdrawn:
             return _refusal(401, 4007, "المصادقة غير صحيحة", "Authentication error")
-        parts = request.path.strip("/").split("/")
         if parts[:2] == ["v1", "clients-sdk"]:
             parts = parts[2:]
         try:
