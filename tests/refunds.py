@@ -15,7 +15,7 @@ def sale_of(merchant_id: int) -> Transaction:
         merchant=merchant_id, kind="PURCHASE", status="APPROVED", refunded="NONE",
         amount_minor__gte=300,
     )  # fmt: skip
-    return own.exclude(refunded_minor=None).order_by("pk")[2]
+    return own.exclude(refunded_minor=None).order_by("-pk")[0]
 
 
 def ask_refund(

@@ -3,12 +3,14 @@
 What a browser makes of them is tried in `test_browser`.
 """
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from merchants.actions.accounts import described
 from merchants.models import Branch, Membership
 from merchants.sync import run_sync
 from terminals.models import Terminal, TerminalUser
@@ -33,8 +35,10 @@ TAGS = {
 class Looked(HTMLParser):
     """What a page is made of."""
 
-    def __init__(self) -> None:
+    def __init__(self, provider: str) -> None:
         super().__init__(convert_charrefs=True)
+        # The one way out: the provider's own page of a receipt, at the address that we were given.
+        self.way_out = re.compile(re.escape(provider) + "/ui/receipt/[0-9a-f-]{36}")
         self.wrong: list[str] = []
         self.words: list[str] = []
 
@@ -53,6 +57,8 @@ class Looked(HTMLParser):
                 self.wrong.append(name)
             if name in ("href", "src", "action", "hx-get", "hx-post"):
                 text = (value or "").strip().lower()
+                if name == "href" and self.way_out.fullmatch(text):
+                    continue
                 if text.startswith("//") or (text and text[0] not in "/?#"):
                     self.wrong.append(f"{name}={text[:40]}")
 
@@ -112,7 +118,7 @@ def test_every_page_shows_them_as_text(account: Any, alice: Membership, language
     pages["search"] = "/search/?q=%3Cscript%3Ewindow.hacked%3D1%3C/script%3E"
     said: set[str] = set()
     for name, url in pages.items():
-        page = Looked()
+        page = Looked(described(account)["base_url"])
         page.feed(browser.get(url).content.decode())
         assert page.wrong == [], name
         said.add(" ".join(page.words))

@@ -158,13 +158,6 @@ class OpensSessions(Protocol):
     ) -> SessionRecord: ...
 
 
-@runtime_checkable
-class LinksReceipts(Protocol):
-    def receipt_link(self, receipt_ref: str) -> str:
-        """The provider's own page of a receipt. Whoever has the address sees it: a secret."""
-        ...
-
-
 CAPABILITIES: tuple[type, ...] = (
     ListsBranches,
     ListsTerminals,
@@ -181,5 +174,12 @@ CAPABILITIES: tuple[type, ...] = (
     DisconnectsTerminals,
     CreatesReconciliations,
     OpensSessions,
-    LinksReceipts,
 )
+
+
+# No call: nothing is asked of the provider.
+@runtime_checkable
+class LinksReceipts(Protocol):
+    def receipt_link(self, receipt_ref: str) -> str:
+        """The provider's own page of a receipt. Whoever has the address sees it: a secret."""
+        ...

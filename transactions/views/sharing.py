@@ -15,6 +15,7 @@ from merchants.models import Right
 from merchants.queries import member_of, member_with
 from portal import htmx
 from portal.paper import qr
+from providers.base.errors import ProviderFailure
 from providers.base.http import Limits
 from providers.base.provider import LinksReceipts
 from transactions import actions, queries
@@ -52,13 +53,17 @@ def at_provider(request: HttpRequest, found: Transaction) -> HttpResponse:
     member_with(request, Right.CARDS)
     if "prefetch" in (request.headers.get("Sec-Purpose", "") + request.headers.get("Purpose", "")):
         raise PermissionDenied
-    links: list[str] = []
+    links, problem = [], ""
     receipts = queries.receipts_of(found)
     if is_offered(found.account, LinksReceipts) and receipts:
         saw("receipt.seen", found, paper=found.account.title)
-        with opened(found.account, Limits(tries=1)) as connector:
-            links = [connector.receipt_link(each.ref) for each in receipts]  # type: ignore[attr-defined]
-    context = {"transaction": found, "links": links}
+        try:
+            with opened(found.account, Limits(tries=1)) as connector:
+                links = [connector.receipt_link(each.ref) for each in receipts]  # type: ignore[attr-defined]
+        except ProviderFailure as failure:
+            # The account's address is none that may be named any more.
+            problem = str(failure)
+    context = {"transaction": found, "links": links, "problem": problem}
     answer = htmx.page(request, "transactions/elsewhere.html", context)
     answer["Referrer-Policy"] = "no-referrer"
     return answer
