@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connections
+from django.db import connections, transaction
 from django.test import Client
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -105,13 +105,11 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
             owner.execute(sql.SQL("truncate {} cascade").format(names))
 
 
-@pytest.fixture
-def merchant(db: None) -> Merchant:
+def make_merchant() -> Merchant:
     return Merchant.objects.create(slug="acme", name="Acme Coffee", name_ar="قهوة")
 
 
-@pytest.fixture
-def alice(merchant: Merchant) -> Membership:
+def make_alice(merchant: Merchant) -> Membership:
     """Works for the merchant and may do everything."""
     member = add_person(email="alice@acme.test", merchant=merchant, role="OWNER", name="Alice")
     member.user.set_password("alice has one of 24 signs")
@@ -119,11 +117,25 @@ def alice(merchant: Merchant) -> Membership:
     return member
 
 
-@pytest.fixture
-def mallory(db: None) -> Membership:
+def make_mallory() -> Membership:
     """An admin of another merchant."""
     other = Merchant.objects.create(slug="evil", name="Evil Bakery")
     return add_person(email="mallory@evil.test", merchant=other, role="ADMIN", name="Mallory")
+
+
+@pytest.fixture
+def merchant(db: None) -> Merchant:
+    return make_merchant()
+
+
+@pytest.fixture
+def alice(merchant: Merchant) -> Membership:
+    return make_alice(merchant)
+
+
+@pytest.fixture
+def mallory(db: None) -> Membership:
+    return make_mallory()
 
 
 @pytest.fixture
@@ -157,27 +169,70 @@ class Played:
         return Connector(credentials, hosts=frozenset({self.host}), limits=limits)
 
 
-@pytest.fixture
-def play(settings: Any) -> Iterator[Callable[..., Played]]:
-    """Start a NearPay with faults and switches of the test's choosing."""
-    running: list[Server] = []
+class Players:
+    """Starts NearPays with faults and switches of the test's choosing, and stops them."""
 
-    def start(**options: Any) -> Played:
+    def __init__(self) -> None:
+        self._running: list[Server] = []
+        self._hosts = settings.PROVIDER_HOSTS
+
+    def __call__(self, **options: Any) -> Played:
         small = Options(now=NOON, transactions=600, terminals=6, seed=7)
         made = sandboxes(replace(small, **options))
         server = Server(0, made)
         server.__enter__()
-        running.append(server)
+        self._running.append(server)
         server.keep_calls = True
-        host = f"127.0.0.1:{server.port}"
-        settings.PROVIDER_HOSTS = [*settings.PROVIDER_HOSTS, host]
+        settings.PROVIDER_HOSTS = [*settings.PROVIDER_HOSTS, f"127.0.0.1:{server.port}"]
         sandbox = made["nearpay"]
         assert isinstance(sandbox, Sandbox)
         return Played(server, sandbox)
 
-    yield start
-    for server in running:
-        server.__exit__()
+    def stop(self) -> None:
+        settings.PROVIDER_HOSTS = self._hosts
+        for server in self._running:
+            server.__exit__()
+
+
+@pytest.fixture
+def play() -> Iterator[Players]:
+    players = Players()
+    yield players
+    players.stop()
+
+
+@dataclass
+class Stage:
+    """What all tests of a module begin with; `play` as above, for all of them."""
+
+    play: Players
+    alice_pk: int
+    mallory_pk: int
+
+    def member(self, pk: int) -> Membership:
+        """A person as the database has them: what a test changed of them is gone."""
+        return Membership.objects.select_related("user", "merchant").get(pk=pk)
+
+    @property
+    def alice(self) -> Membership:
+        return self.member(self.alice_pk)
+
+    @property
+    def mallory(self) -> Membership:
+        return self.member(self.mallory_pk)
+
+
+@pytest.fixture(scope="module")
+def stage(django_db_setup: None, django_db_blocker: Any) -> Iterator[Stage]:
+    """Made once for a module, in a transaction on which its tests stand, each rolled back to it.
+
+    Only for modules none of whose tests commits.
+    """
+    players = Players()
+    with django_db_blocker.unblock(), transaction.atomic(), isolation.everywhere():
+        yield Stage(players, make_alice(make_merchant()).pk, make_mallory().pk)
+        transaction.set_rollback(True)
+    players.stop()
 
 
 def environment(played: Played | None = None) -> dict[str, str]:

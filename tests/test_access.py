@@ -39,7 +39,7 @@ from providers.nearpay.sandbox import DEMO_KEY, OTHER_KEY
 from settlements.models import Reconciliation
 from terminals.actions import draft_upload, unassign_terminal
 from terminals.models import BulkChange, Device, Terminal, TerminalUser
-from tests.conftest import NOON, QUICK, Played, confirm
+from tests.conftest import NOON, QUICK, Stage, confirm
 from tests.refunds import refund_for_two
 from transactions.actions import share_receipt
 from transactions.models import Note, RefundLimit, Session, SharedReceipt, Transaction
@@ -166,10 +166,11 @@ def test_every_address_is_classed() -> None:
     assert all(PUBLIC.values())
 
 
-@pytest.fixture
-def worlds(play: Any, alice: Membership, mallory: Membership) -> dict[str, Any]:
-    """Two merchants with rows of every kind."""
-    nearpay: Played = play(transactions=1500, terminals=24)
+@pytest.fixture(scope="module")
+def two(stage: Stage) -> tuple[int, int]:
+    """The keys of two merchants' accounts, with rows of every kind."""
+    alice, mallory = stage.alice, stage.mallory
+    nearpay = stage.play(transactions=1500, terminals=24)
     own = nearpay.connect(alice.merchant, DEMO_KEY)
     other = nearpay.connect(mallory.merchant, OTHER_KEY)
     for account in (own, other):
@@ -197,6 +198,22 @@ def worlds(play: Any, alice: Membership, mallory: Membership) -> dict[str, Any]:
             at=timezone.now(),
         )  # fmt: skip
         refund_for_two(by=member, at=timezone.now())
+    return own.pk, other.pk
+
+
+@pytest.fixture
+def alice(stage: Stage, db: None) -> Membership:
+    return stage.alice
+
+
+@pytest.fixture
+def mallory(stage: Stage, db: None) -> Membership:
+    return stage.mallory
+
+
+@pytest.fixture
+def worlds(two: tuple[int, int], alice: Membership, mallory: Membership) -> dict[str, Any]:
+    own, other = (ProviderAccount.objects.select_related("merchant").get(pk=pk) for pk in two)
     return {"own": own, "other": other, "alice": alice, "mallory": mallory}
 
 

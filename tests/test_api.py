@@ -10,17 +10,34 @@ from django.test import Client
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 
+from merchants.models import Membership
 from merchants.sync import run_sync
-from tests.conftest import PROVE, QUICK
+from tests.conftest import PROVE, QUICK, Stage
 from transactions.models import Transaction
 
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(scope="module")
+def synced(stage: Stage) -> int:
+    """The key of an account that was read."""
+    made = stage.play(transactions=1500).connect(stage.alice.merchant)
+    assert run_sync(made.pk, limits=QUICK).state == "DONE"
+    return made.pk
+
+
 @pytest.fixture
-def api(play: Any, alice: Any, token: Any) -> Client:
-    nearpay = play(transactions=1500)
-    run_sync(nearpay.connect(alice.merchant).pk, limits=QUICK)
+def alice(stage: Stage, db: None) -> Membership:
+    return stage.alice
+
+
+@pytest.fixture
+def mallory(stage: Stage, db: None) -> Membership:
+    return stage.mallory
+
+
+@pytest.fixture
+def api(synced: int, alice: Membership, token: Any) -> Client:
     return Client(headers=token(alice))
 
 

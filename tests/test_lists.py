@@ -12,21 +12,36 @@ from django.test import Client
 from merchants.actions.people import add_person
 from merchants.models import Membership, ProviderAccount, SavedView
 from merchants.sync import run_sync
-from providers.nearpay.sandbox import DEMO_KEY, OTHER_KEY
+from providers.nearpay.sandbox import OTHER_KEY
 from settlements.models import Reconciliation
 from terminals.models import Terminal, TerminalUser
-from tests.conftest import NOON, QUICK, Played, confirm
+from tests.conftest import NOON, QUICK, Stage, confirm
 from transactions.models import Transaction
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def account(play: Any, alice: Membership) -> ProviderAccount:
-    nearpay: Played = play(transactions=900, terminals=14)
-    made = nearpay.connect(alice.merchant)
+@pytest.fixture(scope="module")
+def synced(stage: Stage) -> int:
+    """The key of an account that was read."""
+    made = stage.play(transactions=900, terminals=14).connect(stage.alice.merchant)
     assert run_sync(made.pk, limits=QUICK).state == "DONE"
-    return made
+    return made.pk
+
+
+@pytest.fixture
+def alice(stage: Stage, db: None) -> Membership:
+    return stage.alice
+
+
+@pytest.fixture
+def mallory(stage: Stage, db: None) -> Membership:
+    return stage.mallory
+
+
+@pytest.fixture
+def account(synced: int, db: None) -> ProviderAccount:
+    return ProviderAccount.objects.get(pk=synced)
 
 
 @pytest.fixture
@@ -204,11 +219,10 @@ class TestDownload:
         ],
     )
     def test_has_nothing_of_another_merchant(
-        self, play: Any, alice: Membership, mallory: Membership, url: str, model: Any
+        self, play: Any, account: Any, mallory: Membership, url: str, model: Any
     ) -> None:
-        nearpay = play(transactions=600)
-        for member, key in ((alice, DEMO_KEY), (mallory, OTHER_KEY)):
-            run_sync(nearpay.connect(member.merchant, key).pk, limits=QUICK)
+        other = play(transactions=600).connect(mallory.merchant, OTHER_KEY)
+        run_sync(other.pk, limits=QUICK)
         rows = downloaded(signed_in(mallory).get(f"{url}?download=csv&columns=ref"))
         own = model.objects.filter(merchant=mallory.merchant)
         assert len(rows) - 1 == own.count() > 0

@@ -1,7 +1,6 @@
 """One transaction told in time, what belongs to it, its slip; and a close that does not balance."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -9,18 +8,28 @@ from django.test import Client
 from merchants.models import Membership, ProviderAccount
 from merchants.sync import run_sync
 from settlements.models import Reconciliation, SchemeTotal
-from tests.conftest import QUICK, Played
+from tests.conftest import QUICK, Stage
 from transactions.models import Receipt, Session, Transaction
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def account(play: Any, alice: Membership) -> ProviderAccount:
-    nearpay: Played = play(transactions=1500, terminals=14)
-    made = nearpay.connect(alice.merchant)
+@pytest.fixture(scope="module")
+def synced(stage: Stage) -> int:
+    """The key of an account that was read."""
+    made = stage.play(transactions=1500, terminals=14).connect(stage.alice.merchant)
     assert run_sync(made.pk, limits=QUICK).state == "DONE"
-    return made
+    return made.pk
+
+
+@pytest.fixture
+def alice(stage: Stage, db: None) -> Membership:
+    return stage.alice
+
+
+@pytest.fixture
+def account(synced: int, db: None) -> ProviderAccount:
+    return ProviderAccount.objects.get(pk=synced)
 
 
 @pytest.fixture

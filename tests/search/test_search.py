@@ -6,24 +6,40 @@ import pytest
 from django.db.models import Q
 from django.test import Client
 
-from merchants.models import ProviderAccount
+from merchants.models import Membership, ProviderAccount
 from merchants.sync import run_sync
 from providers.nearpay.sandbox import OTHER_KEY
 from terminals.models import Terminal
-from tests.conftest import QUICK
+from tests.conftest import QUICK, Stage
 from transactions.models import Transaction
 
 pytestmark = pytest.mark.django_db
 ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 
 
-@pytest.fixture
-def account(play: Any, alice: Any, mallory: Any) -> ProviderAccount:
-    nearpay = play(transactions=1500, terminals=14)
-    own: ProviderAccount = nearpay.connect(alice.merchant)
+@pytest.fixture(scope="module")
+def synced(stage: Stage) -> int:
+    """The key of an account that was read, beside one of another merchant."""
+    nearpay = stage.play(transactions=1500, terminals=14)
+    own = nearpay.connect(stage.alice.merchant)
     run_sync(own.pk, limits=QUICK)
-    run_sync(nearpay.connect(mallory.merchant, OTHER_KEY).pk, limits=QUICK)
-    return own
+    run_sync(nearpay.connect(stage.mallory.merchant, OTHER_KEY).pk, limits=QUICK)
+    return own.pk
+
+
+@pytest.fixture
+def alice(stage: Stage, db: None) -> Membership:
+    return stage.alice
+
+
+@pytest.fixture
+def mallory(stage: Stage, db: None) -> Membership:
+    return stage.mallory
+
+
+@pytest.fixture
+def account(synced: int, db: None) -> ProviderAccount:
+    return ProviderAccount.objects.get(pk=synced)
 
 
 @pytest.fixture
