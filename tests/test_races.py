@@ -16,6 +16,7 @@ from tests.conftest import NOON, QUICK
 from tests.test_rollups import of_rollups, of_rows
 from transactions.actions import prepare, store_transactions
 from transactions.models import Transaction
+from transactions.receipts import Example
 
 
 def test_each_counts_a_row_out_of_the_day_where_the_other_put_it(
@@ -38,7 +39,12 @@ def test_each_counts_a_row_out_of_the_day_where_the_other_put_it(
                 at = record.occurred_at + timedelta(days=begin + step)
                 moved = structs.replace(record, occurred_at=at, version_at=None)
                 digest = f"{begin}:{step}".encode().ljust(16)
-                records.append((Item(record.ref, at, digest, b""), prepare(moved, "nearpay")))
+                records.append(
+                    (
+                        Item(record.ref, at, digest, b""),
+                        prepare(moved, Example.of_provider("nearpay")),
+                    )
+                )
             store_transactions(own, records, NOON)
         connection.close()
 

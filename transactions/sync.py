@@ -4,6 +4,7 @@ from merchants.actions.resource import Resource
 from providers.base.provider import FindsTransactions, ListsSessions, ListsTransactions
 from terminals.queries import terminal_refs
 from transactions import actions, queries
+from transactions.receipts import Example
 
 RESOURCES = [
     Resource(
@@ -11,14 +12,14 @@ RESOURCES = [
         position=30,
         capability=ListsTransactions,
         list=lambda connector, period, account: connector.list_transactions(period),
-        read=lambda connector, items: actions.prepare_all(
-            connector.read_transactions(items), connector.name
+        read=lambda connector, items, account: actions.prepare_all(
+            connector.read_transactions(items), account
         ),
         known=queries.stored_hashes,
         store=actions.store_transactions,
         finds=FindsTransactions,
         find=lambda connector, ref: actions.prepare(
-            connector.find_transaction(ref), connector.name
+            connector.find_transaction(ref), Example.of_provider(connector.name)
         ),
     ),
     Resource(
@@ -28,7 +29,7 @@ RESOURCES = [
         list=lambda connector, period, account: connector.list_sessions(
             period, terminal_refs=terminal_refs(account)
         ),
-        read=lambda connector, items: connector.read_sessions(items),
+        read=lambda connector, items, account: connector.read_sessions(items),
         known=queries.stored_session_hashes,
         store=actions.store_sessions,
     ),

@@ -34,7 +34,7 @@ class Resource:
     position: int
     capability: type
     list: Callable[[Any, Period, ProviderAccount], Generator[Batch]]
-    read: Callable[[Any, Iterable[Item]], Reading[Any]]
+    read: Callable[[Any, Iterable[Item], ProviderAccount], Reading[Any]]
     # The content hashes of those of some refs that are stored.
     known: Callable[[ProviderAccount, Sequence[str]], dict[str, bytes]]
     store: Callable[[ProviderAccount, Sequence[tuple[Item, Any]], datetime], Stored]

@@ -290,7 +290,9 @@ class _Run:
             self.unclear = self.unclear or len(refs) < len(items)
         known = resource.known(self.account, refs) if refs else {}
         fresh = [item for item in items if item.ref is None or known.get(item.ref) != item.digest]
-        return _Pending(len(items), refs, reader.submit(resource.read, connector, fresh))
+        return _Pending(
+            len(items), refs, reader.submit(resource.read, connector, fresh, self.account)
+        )
 
     def _since(self, resource: Resource, bookmark: Bookmark | None) -> datetime | None:
         """From where to read: None is from the beginning.

@@ -24,6 +24,7 @@ from terminals.actions import (
 from terminals.queries import terminals_by_ref, terminals_by_tid
 from transactions import receipts
 from transactions.queries import cells_of
+from transactions.receipts import Example
 from transactions.rollups import Cell, add, hold, refresh
 
 COLUMNS = (
@@ -35,6 +36,8 @@ COLUMNS = (
     "learned_at", "changed_at",
 )  # fmt: skip
 REF = COLUMNS.index("ref")
+# Among the dictionaries that a run knows, the account's own.
+OWN = "own"
 BRANCH, DAY = COLUMNS.index("branch_id"), COLUMNS.index("business_day")
 RECEIPT_COLUMNS = ("transaction_id", "position", "ref", "kind", "dictionary_id", "body")
 SESSION_COLUMNS = (
@@ -51,16 +54,17 @@ class Prepared:
     record: TransactionRecord
     # The columns from `kind` to `occurred_at`, which need no look-up.
     plain: tuple[Any, ...]
-    # Reference, kind and packed fields of each receipt.
+    # Reference, kind and packed fields of each receipt, and the row of what they are packed
+    # against; None: the provider's own example.
     receipts: tuple[tuple[str, str, bytes], ...]
+    dictionary: int | None = None
 
 
 Records = Sequence[tuple[Item, Prepared]]
 
 
-def prepare(record: TransactionRecord, provider: str) -> Prepared:
-    """Pack a record's receipts against the provider's example."""
-    example = providers()[provider].receipt_example
+def prepare(record: TransactionRecord, example: Example) -> Prepared:
+    """Pack a record's receipts against an example."""
     r = record
     plain = (
         r.kind, r.status, r.provider_status, r.amount.minor, r.authorised_minor, r.captured_minor,
@@ -68,13 +72,16 @@ def prepare(record: TransactionRecord, provider: str) -> Prepared:
         r.approval_code, r.action_code, r.aid, r.entry_mode, r.verification, r.reference,
         r.network, r.reconciled, r.occurred_at,
     )  # fmt: skip
-    packed = ((each.ref, each.kind, receipts.pack(each.fields, example)) for each in r.receipts)
-    return Prepared(record, plain, tuple(packed))
+    packed = (
+        (each.ref, each.kind, receipts.pack(each.fields, example.body)) for each in r.receipts
+    )
+    return Prepared(record, plain, tuple(packed), example.pk)
 
 
-def prepare_all(reading: Reading[TransactionRecord], provider: str) -> Reading[Prepared]:
-    """The same for what was read of a batch."""
-    records = [(item, prepare(record, provider)) for item, record in reading.records]
+def prepare_all(reading: Reading[TransactionRecord], account: ProviderAccount) -> Reading[Prepared]:
+    """The same for what was read of a batch, against what the account's receipts have in common."""
+    example = account.known["dictionary"].get(OWN) or Example.of_provider(account.provider)
+    records = [(item, prepare(record, example)) for item, record in reading.records]
     return Reading(records, reading.rejected, reading.surprises)
 
 
@@ -185,13 +192,18 @@ def _store_receipts(
     kept = account.known["dictionary"]
     if account.provider not in kept:
         kept[account.provider] = receipts.dictionary_of(account.provider)
-    dictionary = kept[account.provider]
+    shared = kept[account.provider].pk
     rows = [
-        (pk, position, slip, kind, dictionary.pk, body)
+        (pk, position, slip, kind, latest[ref][1].dictionary or shared, body)
         for ref, pk in written.items()
         for position, (slip, kind, body) in enumerate(latest[ref][1].receipts)
     ]
-    upsert("transactions_receipt", RECEIPT_COLUMNS, rows, key=("transaction_id", "position"))
+    place = ("transaction_id", "position")
+    upsert("transactions_receipt", RECEIPT_COLUMNS, rows, key=place, returning=place)
+    if OWN not in kept:
+        slips = [slip.fields for _, made in latest.values() for slip in made.record.receipts]
+        if (own := receipts.learned(account, slips)) is not None:
+            kept[OWN] = own
     # A provider that takes a receipt back leaves fewer of them; a new row had none before.
     if not changed:
         return
