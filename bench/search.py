@@ -1,5 +1,7 @@
 """Looking for one receipt among many: each identifier, the whole page, and what a row takes."""
 
+import statistics
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -109,10 +111,16 @@ def bench_search(rows: int, bars: Any, account: Any, say: Callable[[str], None])
         setattr(User, field, lambda *_given, **_named: True)
     text = f"{row.pan_last4} {row.amount_minor / 100:.2f}"
     with override_settings(ROOT_URLCONF="bench.admin"):
-        ours, peer = compared(
-            page_of(client, f"/search/?q={text}&live=1"),
-            page_of(client, f"/admin/transactions/transaction/?q={row.rrn}"),
-        )
+        own = page_of(client, f"/search/?q={text}&live=1")
+        admins = page_of(client, f"/admin/transactions/transaction/?q={row.rrn}")
+        (ours,), peers = compared(own), []
+        # It reads the whole table each time: three are enough to tell.
+        for _ in range(3):
+            begin = time.perf_counter()
+            admins()
+            peers.append(time.perf_counter() - begin)
+            own()
+        peer = statistics.median(peers)
     say(f"  {ours * 1000:.1f} ms a search, {peer * 1000:,.1f} ms the admin's")
     bars.check("Django admin's search / ours", peer / ours, least=50)
     bars.check("milliseconds as somebody types", ours * 1000, most=150)
