@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, cast
+from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
@@ -264,3 +265,26 @@ class TokenForm(forms.Form):
             "branches": list(given["branches"]) or None,
             "expires_at": timezone.now() + timedelta(days=given["days"]),
         }
+
+
+def _zones() -> list[tuple[str, str]]:
+    """The zones that are named by a place."""
+    places = ("Africa/", "America/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/",
+              "Pacific/")  # fmt: skip
+    named = sorted(each for each in available_timezones() if each.startswith(places))
+    return [(each, each.replace("_", " ")) for each in ["UTC", *named]]
+
+
+class DayForm(forms.Form):
+    """When a branch's business day begins: roll-ups are by the hour, so it begins at a full one."""
+
+    zone = forms.ChoiceField(
+        label=_("Zone"), choices=_zones, widget=forms.Select(attrs={"dir": "ltr"})
+    )
+    cut_off = forms.TypedChoiceField(
+        label=_("The day begins at"),
+        choices=[(f"{hour:02d}:00", f"{hour:02d}:00") for hour in range(24)],
+        coerce=time.fromisoformat,
+        widget=forms.Select(attrs={"dir": "ltr"}),
+        help_text=_("A sale at 02:30 belongs to the day before where the day begins at 04:00."),
+    )

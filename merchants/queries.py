@@ -1,6 +1,6 @@
 """What of merchants a person may see, and how fresh it is."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +23,7 @@ from merchants.models import (
     Branch,
     BranchIdentity,
     CustomRole,
+    DayChange,
     Drift,
     Gap,
     Invitation,
@@ -171,6 +172,28 @@ def accounts_of(member: Membership) -> QuerySet[ProviderAccount]:
     """The accounts that a change can be asked of; who may change terminals need not manage them."""
     own = ProviderAccount.objects.filter(merchant=member.merchant_id)
     return own.exclude(state=ProviderAccount.State.REMOVED)
+
+
+def day_changes_of(branch: Branch) -> list[DayChange]:
+    """How a branch's business day was changed, the latest first, and what that has moved."""
+    own = DayChange.objects.filter(branch=branch).select_related("by")
+    return list(own.order_by("-pk")[:10])
+
+
+def at_present_days(branches: Iterable[Branch]) -> None:
+    """Read again when the business days of some branches begin.
+
+    Who stores rows has known the branches for as long as a reading takes.
+    """
+    known = list(branches)
+    rules = {
+        pk: (zone, cut_off)
+        for pk, zone, cut_off in Branch.objects.filter(
+            pk__in={each.pk for each in known}
+        ).values_list("pk", "zone", "cut_off")
+    }
+    for each in known:
+        each.zone, each.cut_off = rules[each.pk]
 
 
 def operations_for(member: Membership) -> QuerySet[Operation]:

@@ -9,6 +9,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from merchants import sync
+from merchants.actions.days import move_days, open_changes
 from merchants.actions.mail import send_digests, send_letters
 from merchants.actions.operations import end_unagreed, forget_keys
 from merchants.actions.trail import seal_entries
@@ -113,6 +114,23 @@ def send_due_operations() -> int:
     for pk in accounts:
         wake("merchants.send_operations", pk)
     return len(accounts)
+
+
+@shared_task(name="merchants.move_days")
+@isolation.everywhere()
+def move_days_(pk: int) -> int:
+    """Move the rows of a change of business days."""
+    return move_days(pk, timezone.now)
+
+
+@shared_task(name="merchants.move_due_days")
+@isolation.everywhere()
+def move_due_days() -> int:
+    """Go on with what was stopped on the way."""
+    changes = open_changes()
+    for pk in changes:
+        wake("merchants.move_days", pk)
+    return len(changes)
 
 
 @shared_task(name="merchants.forget_keys")

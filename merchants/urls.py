@@ -31,6 +31,7 @@ account_urls = [
 own: list[URLPattern | URLResolver] = [
     path("branches/", branches.branches, name="branches"),
     path("branches/<int:pk>/", branches.branch, name="branch"),
+    path("branches/<int:pk>/day/", branches.day, name="branch-day"),
     path("accounts/", include(account_urls)),
     path("merchant/", chosen.choose_member, name="choose-member"),
     path("branch/", chosen.choose_branch, name="choose-branch"),

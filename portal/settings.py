@@ -108,6 +108,7 @@ _EVERY = {
     "merchants.send_letters": 15,
     "merchants.seal_trail": 20,
     "merchants.sweep_runs": 30,
+    "merchants.move_due_days": 30,
     "reports.note_alerts": 300,
     "transactions.tell_usual_hours": 300,
     "merchants.forget_keys": 3600,

@@ -11,6 +11,7 @@ from merchants.actions.branches import branches_by_ref
 from merchants.actions.operations import request_operation
 from merchants.actions.resource import Stored
 from merchants.models import Branch, Membership, Operation, ProviderAccount, Right
+from merchants.queries import at_present_days
 from portal.upsert import upsert
 from providers.base.provider import CreatesReconciliations
 from providers.base.reading import Item
@@ -20,6 +21,7 @@ from settlements.models import SchemeTotal
 from terminals.actions import ensure_terminals, need_reachable
 from terminals.models import Terminal
 from terminals.queries import terminals_by_tid
+from transactions.actions import hold
 
 SIDES = ("purchase", "purchase_reversal", "refund", "refund_reversal", "total")
 COLUMNS = (
@@ -41,12 +43,14 @@ def store_reconciliations(
 ) -> Stored:
     """Store closes; the totals of one that changed are replaced as a whole."""
     latest = {record.ref: (item, record) for item, record in records}
+    hold(account)
     closes = [r for _, r in latest.values()]
     known = branches_by_ref(account, [r.branch_ref for r in closes if r.branch_ref])
     met_at = {r.tid: known[r.branch_ref].pk if r.branch_ref else None for r in closes if r.tid}
     ensure_terminals(account, met_at, at)
     terminals = terminals_by_tid(account, list(met_at))
     fallback = Branch(zone=providers()[account.provider].default_zone)
+    at_present_days([*known.values(), *(each.branch for each in terminals.values() if each.branch)])
     rows = []
     for item, r in latest.values():
         terminal = terminals.get(r.tid or "")

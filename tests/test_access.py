@@ -91,7 +91,7 @@ OBJECTS = {
     "transactions:detail", "transactions:slip", "transactions:pdf", "transactions:share",
     "transactions:withdraw", "transactions:note", "transactions:revoke-share",
     "transactions:session", "transactions:ask", "transactions:refund", "settlements:detail",
-    "transactions:second", "transactions:at-provider",
+    "transactions:second", "transactions:at-provider", "merchants:branch-day",
     "api-operations-detail",
     "api-accounts-detail", "api-sync-runs-detail", "api-branches-detail", "api-terminals-detail",
     "api-terminal-users-detail", "api-transactions-detail", "api-transactions-receipt",
@@ -527,6 +527,7 @@ RIGHTS = {
     "person-data": Right.PERSONAL,
     "merchants:trail": Right.TRAIL,
     "merchants:tokens": Right.TOKENS,
+    "merchants:branch-day": Right.FLEET,
     "merchants:revoke-token": Right.TOKENS,
 }  # fmt: skip
 # Everybody's own: what they show is narrowed to what the person may see.

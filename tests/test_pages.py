@@ -108,6 +108,7 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "alert choices": "/notices/choices/",
         "words": f"/terminals/{first(Terminal)}/words/",
         "many": "/terminals/many/",
+        "branch day": f"/branches/{account.branches.order_by('pk')[0].branch_id}/day/",
         "choose": "/terminals/many/choose/",
         "bulk change": f"/terminals/many/{bulk.pk}/",
         "new terminal": "/terminals/new/",

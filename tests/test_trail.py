@@ -173,6 +173,11 @@ def changes(
             {"name": "Renamed", "api_key": OTHER_KEY, "base_url": base},
             "account.changed",
         ),
+        "merchants:branch-day": (
+            reverse("merchants:branch-day", args=[branch]),
+            {"zone": "Asia/Riyadh", "cut_off": "04:00"},
+            "branch.day_changed",
+        ),
         "transactions:second": (
             reverse("transactions:second", args=[two.pk]), {"reason": "No"}, "operation.withdrawn",
         ),

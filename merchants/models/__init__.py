@@ -1,6 +1,7 @@
 """Who works where, the accounts at providers, and the record of every sync."""
 
 from merchants.models.alerts import Alert, AlertChoice
+from merchants.models.days import DayChange
 from merchants.models.drift import Drift
 from merchants.models.operations import Operation
 from merchants.models.people import (
@@ -56,6 +57,7 @@ __all__ = [
     "Branch",
     "BranchIdentity",
     "CustomRole",
+    "DayChange",
     "Door",
     "Drift",
     "Gap",

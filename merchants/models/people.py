@@ -1,8 +1,7 @@
 """Who works for which merchant, where, and with which rights."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import ClassVar
-from zoneinfo import ZoneInfo
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
@@ -15,6 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from merchants.rights import OF_ROLES, Right, Role, holders_of
+from portal.business import begins, business_day
 from portal.folding import words_column
 from portal.rows import OfMerchant
 
@@ -104,9 +104,11 @@ class Branch(OfMerchant):
 
     def business_day(self, at: datetime) -> date:
         """The business day that a moment belongs to: the local day, begun at the cut-off."""
-        local = at.astimezone(ZoneInfo(self.zone))
-        back = local.time() < self.cut_off
-        return local.date() - timedelta(days=1) if back else local.date()
+        return business_day(self.zone, self.cut_off, at)
+
+    def begins(self, day: date) -> datetime:
+        """When a business day begins, and the one before it ends."""
+        return begins(self.zone, self.cut_off, day)
 
 
 class CustomRole(OfMerchant):

@@ -26,6 +26,8 @@ ACTIONS = {
     "account.resumed": _("Went on with an account"),
     "account.removed": _("Removed an account"),
     "account.sync_asked": _("Asked for a sync"),
+    "branch.day_changed": _("Changed when a branch’s day begins"),
+    "branch.days_moved": _("Moved rows to their business days"),
     "gap.asked": _("Asked for a gap to be read"),
     "operation.requested": _("Asked the provider for a change"),
     "operation.withdrawn": _("Withdrew what was asked"),

@@ -1,18 +1,25 @@
 """Branches."""
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from merchants import queries
+from merchants.actions.days import change_day
 from merchants.actions.trail import exported, listed
 from merchants.columns import BRANCHES
 from merchants.filters import BranchFilter
+from merchants.forms import DayForm
 from merchants.models import Branch, Right
 from merchants.queries import member_of, member_with
 from portal import htmx
+from portal.confirm import ask_again, is_confirmed
+from portal.conflicts import Conflict
 from portal.lists import Listing, show
 
 
@@ -40,5 +47,30 @@ def own_branch(request: HttpRequest, pk: int) -> Branch:
 
 @htmx.object_view(own_branch, "GET", "HEAD")
 def branch(request: HttpRequest, found: Branch) -> HttpResponse:
-    member_with(request, Right.LOOK_UP)
-    return htmx.page(request, "merchants/branch.html", {"branch": found})
+    member = member_with(request, Right.LOOK_UP)
+    context = {"branch": found, "may_move": member.may(Right.FLEET)}
+    return htmx.page(request, "merchants/branch.html", context)
+
+
+@htmx.object_view(own_branch, "GET", "HEAD", "POST")
+def day(request: HttpRequest, found: Branch) -> HttpResponse:
+    """When the branch's business day begins; what the changes of it have moved."""
+    member = member_with(request, Right.FLEET)
+    if not is_confirmed(request):
+        return ask_again(request)
+    known = {"zone": found.zone, "cut_off": f"{found.cut_off:%H:%M}"}
+    form = DayForm(request.POST or None, initial=known)
+    if form.is_valid():
+        wish = form.cleaned_data
+        try:
+            change_day(
+                branch=found, zone=wish["zone"], cut_off=wish["cut_off"], by=member, at=now()
+            )
+        except Conflict as problem:
+            form.add_error(None, str(problem))
+        else:
+            messages.success(request, _("In force. What was before is being moved."))
+            return redirect("merchants:branch-day", found.pk)
+    context = {"branch": found, "form": form, "changes": queries.day_changes_of(found)}
+    status = 422 if form.errors else 200
+    return htmx.page(request, "merchants/day.html", context, fragment="changes", status=status)

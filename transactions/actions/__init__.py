@@ -19,6 +19,7 @@ from transactions.actions.storing import (
     store_sessions,
     store_transactions,
 )
+from transactions.rollups import hold
 
 __all__ = [
     "LASTS",
@@ -27,7 +28,7 @@ __all__ = [
     "OverLimit",
     "Prepared",
     "add_note",
-    "agree_refund",
+    "agree_refund", "hold",
     "issue_receipt",
     "left_of",
     "limits_of",

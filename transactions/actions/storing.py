@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from merchants.actions.branches import branches_by_ref, ensure_branches
 from merchants.actions.resource import Stored
 from merchants.models import Branch, ProviderAccount
+from merchants.queries import at_present_days
 from portal.upsert import upsert
 from providers.base.reading import Item, Reading
 from providers.base.records import SessionRecord, TransactionRecord
@@ -135,6 +136,7 @@ def _rows(
     records = [made.record for _, made in latest.values()]
     branches = ensure_branches(account, [r.branch for r in records if r.branch])
     fallback = Branch(zone=providers()[account.provider].default_zone)
+    at_present_days([branches[r.branch.ref] for r in records if r.branch])
     at_branch = {
         r.terminal.tid: branches[r.branch.ref].id if r.branch else None
         for r in records
