@@ -34,6 +34,7 @@ NAVIGATION: list[tuple[Any, list[tuple[str, Any, str, str | None]]]] = [
             ("transactions:list", _("Transactions"), "list", "LOOK_UP"),
             ("transactions:sessions", _("Payment sessions"), "clock", "LOOK_UP"),
             ("settlements:list", _("Reconciliations"), "scale", "FIGURES"),
+            ("reports", _("Reports"), "download", "EXPORT"),
         ],
     ),
     (
@@ -100,6 +101,8 @@ UNDER = {
     "transactions:detail": "transactions:list",
     "transactions:slip": "transactions:list",
     "settlements:detail": "settlements:list",
+    "new-report": "reports",
+    "report": "reports",
     "terminals:detail": "terminals:list",
     "terminals:holders": "terminals:list",
     "terminals:new": "terminals:list",

@@ -109,11 +109,13 @@ _EVERY = {
     "merchants.seal_trail": 20,
     "merchants.sweep_runs": 30,
     "merchants.move_due_days": 30,
+    "reports.make_due": 10,
     "reports.note_alerts": 300,
     "transactions.tell_usual_hours": 300,
     "merchants.forget_keys": 3600,
     "merchants.send_digests": 3600,
     "terminals.forget_files": 6 * 3600,
+    "reports.forget_files": 3600,
     "transactions.let_go": 6 * 3600,
 }
 CELERY_BEAT_SCHEDULE = {
@@ -280,12 +282,23 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # Files that people have asked for; a local folder.
+    "reports": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": env.str("REPORTS_FOLDER", default=str(embedded.FOLDER / "reports")),
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if TESTING or DEBUG
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+# Where files are written before they are whole.
+REPORTS_PARTS: str = env.str("REPORTS_PARTS", default=str(embedded.FOLDER / "reports" / "parts"))
 WHITENOISE_USE_FINDERS = TESTING or DEBUG
 
 # Security

@@ -1,11 +1,17 @@
-"""Jobs of the worker: finding what is wrong, and telling of it."""
+"""Jobs of the worker: finding what is wrong and telling of it, and making reports."""
+
+from pathlib import Path
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from merchants.models import Merchant
 from portal import isolation
+from portal.celery import wake
+from reports.actions import forget_files, sweep_parts
 from reports.health import note_alerts
+from reports.making.make import make, open_runs
 
 
 @shared_task(name="reports.note_alerts")
@@ -14,3 +20,27 @@ def note_alerts_() -> int:
     with isolation.everywhere():
         merchants = list(Merchant.objects.order_by("pk"))
     return sum(note_alerts(each, timezone.now()) for each in merchants)
+
+
+@shared_task(name="reports.make")
+def make_(pk: int) -> bool:
+    """Make a report that somebody has asked for."""
+    return make(pk, timezone.now)
+
+
+@shared_task(name="reports.make_due")
+def make_due() -> int:
+    """Wake what waits: a message that was lost, or a maker that died, delays it and no more."""
+    with isolation.everywhere():
+        runs = open_runs()
+    for pk in runs:
+        wake("reports.make", pk)
+    return len(runs)
+
+
+@shared_task(name="reports.forget_files")
+def forget_files_() -> int:
+    """Let old files go, and what was left of unfinished ones."""
+    sweep_parts(Path(settings.REPORTS_PARTS), timezone.now())
+    with isolation.everywhere():
+        return forget_files(timezone.now())

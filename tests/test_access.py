@@ -36,6 +36,7 @@ from merchants.models import (
 )
 from merchants.sync import run_sync
 from providers.nearpay.sandbox import DEMO_KEY, OTHER_KEY
+from reports.models import ReportRun
 from settlements.models import Reconciliation
 from terminals.actions import draft_upload, unassign_terminal
 from terminals.models import BulkChange, Device, Terminal, TerminalUser
@@ -91,6 +92,7 @@ OBJECTS = {
     "transactions:detail", "transactions:slip", "transactions:pdf", "transactions:share",
     "transactions:withdraw", "transactions:note", "transactions:revoke-share",
     "transactions:session", "transactions:ask", "transactions:refund", "settlements:detail",
+    "report", "cancel-report", "again-report", "report-file",
     "transactions:second", "transactions:at-provider", "merchants:branch-day",
     "api-operations-detail",
     "api-accounts-detail", "api-sync-runs-detail", "api-branches-detail", "api-terminals-detail",
@@ -117,7 +119,7 @@ FORMS = {
 # Everybody's, narrowed to what is theirs.
 COLLECTIONS = {
     "home", "search", "search-fetch", "api-search", "notices", "alert-choices",
-    "merchants:choose-branch", "merchants:save-view",
+    "reports", "new-report", "merchants:choose-branch", "merchants:save-view",
     "terminals:people", "terminals:new", "terminals:new-branch", "terminals:all-operations",
     "terminals:differences", "terminals:many", "terminals:template", "terminals:choose",
     "terminals:report",
@@ -198,6 +200,11 @@ def two(stage: Stage) -> tuple[int, int]:
             at=timezone.now(),
         )  # fmt: skip
         refund_for_two(by=member, at=timezone.now())
+        ReportRun.objects.create(
+            merchant=member.merchant, member=member, report="fleet", form="csv", state="DONE",
+            wish={"since": "2026-11-01", "until": "2026-12-01"}, asked_at=NOON, finished_at=NOON,
+            rows=0, file="none/fleet.csv",
+        )  # fmt: skip
     return own.pk, other.pk
 
 
@@ -252,6 +259,12 @@ def own_url(name: str, account: ProviderAccount) -> str:
         pk = BulkChange.objects.filter(merchant=account.merchant).order_by("pk")[0].pk
     elif name in DIFFERENCES:
         pk = Drift.objects.filter(account=account).order_by("pk")[0].pk
+    elif name in ("report", "cancel-report", "again-report"):
+        pk = ReportRun.objects.filter(merchant=account.merchant).order_by("pk")[0].pk
+    elif name == "report-file":
+        # What proves it needs no file.
+        pk = ReportRun.objects.filter(merchant=account.merchant).order_by("pk")[0].pk
+        return reverse(name, args=[pk]) + "?proof"
     elif name == "transactions:second":
         pk = Operation.objects.get(account=account, needs_second=True).pk
     elif name == "terminals:operation":
@@ -300,6 +313,7 @@ def state() -> dict[str, Any]:
         "people": list(TerminalUser.objects.order_by("pk").values_list("name", "erased_at")),
         "shares": list(SharedReceipt.objects.order_by("pk").values_list("revoked_at", "opened")),
         "notes": Note.objects.count(),
+        "reports": list(ReportRun.objects.order_by("pk").values_list("pk", "state")),
         "limits": list(RefundLimit.objects.order_by("pk").values_list("most_minor", "alone_minor")),
         "agreed": Operation.objects.exclude(agreed_by=None).count(),
         "tokens": ApiToken.objects.filter(name="Nightly").count(),
@@ -373,8 +387,8 @@ class TestOutsider:
 
     @staticmethod
     def _url(name: str) -> str:
-        if name == "merchants:connect":
-            return reverse(name, args=["nearpay"])
+        if name in ("merchants:connect", "new-report"):
+            return reverse(name, args=["nearpay" if name == "merchants:connect" else "fleet"])
         return reverse(name) + ("?page_size=500" if name.startswith("api-") else "")
 
     def test_counts_and_totals_are_their_own(
@@ -428,7 +442,8 @@ class TestOutsider:
 
 def _only_post(name: str) -> bool:
     return name in (
-        "settlements:reconcile", "terminals:off-board", *API_MOVES,
+        "settlements:reconcile", "terminals:off-board", *API_MOVES, "cancel-report",
+        "again-report",
         *(DIFFERENCES - {"terminals:difference"}),
         *(CHANGES - {"terminals:change", "terminals:failed"}),
         "merchants:sync-now", "merchants:pause", "merchants:resume", "merchants:remove-view",
@@ -512,12 +527,15 @@ RIGHTS = {
     "terminals:describe": Right.FLEET,
     "terminals:sheet": Right.FLEET,
     "settlements:reconcile": Right.FLEET,
+    "merchants:branch-day": Right.FLEET,
     "transactions:withdraw": Right.PAYMENTS,
     "transactions:ask": Right.PAYMENTS,
     "transactions:refund": Right.PAYMENTS,
     "transactions:second": Right.PAYMENTS,
     "transactions:at-provider": Right.CARDS,
     "terminals:report": Right.EXPORT,
+    "reports": Right.EXPORT,
+    "new-report": Right.EXPORT,
     "terminals:many": Right.FLEET,
     "terminals:template": Right.FLEET,
     "terminals:choose": Right.FLEET,
@@ -527,13 +545,14 @@ RIGHTS = {
     "person-data": Right.PERSONAL,
     "merchants:trail": Right.TRAIL,
     "merchants:tokens": Right.TOKENS,
-    "merchants:branch-day": Right.FLEET,
     "merchants:revoke-token": Right.TOKENS,
 }  # fmt: skip
 # Everybody's own: what they show is narrowed to what the person may see.
 OWN = {
     "home", "notices", "merchants:choose-member", *(FORMS - {"search-fetch"}),
     "merchants:remove-view",
+    # A report is its person's alone; what they may have is asked when it is made, and tried there.
+    "report", "cancel-report", "again-report", "report-file",
 }  # fmt: skip
 
 

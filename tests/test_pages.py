@@ -11,6 +11,7 @@ from merchants.actions.drift import Said, note_drift
 from merchants.forms import DEMO_PASSWORD
 from merchants.models import Drift, Membership, Operation, ProviderAccount, SyncRun
 from merchants.sync import run_sync
+from reports.models import ReportRun
 from settlements.models import Reconciliation
 from terminals.actions import draft_upload, unassign_terminal
 from terminals.models import BulkChange, Terminal, TerminalUser
@@ -80,6 +81,16 @@ def furnish(account: ProviderAccount) -> None:
         amount_minor=5000, captured_minor=5000,
     )  # fmt: skip
     refund_for_two(by=by, at=NOON)
+    ReportRun.objects.create(
+        merchant=account.merchant, member=by, report="daily-sales", form="csv", state="DONE",
+        wish={"since": "2026-11-01", "until": "2026-12-01"}, asked_at=NOON, finished_at=NOON,
+        rows=2, file="none/daily-sales.csv", digest="ab" * 32, size=100,
+        manifest={
+            "made_by": "Alice", "clocks": [{"zone": "Asia/Riyadh", "day_begins": "04:00"}],
+            "providers": [{"account": "Till", "complete_to": None, "gaps": []}],
+            "totals": [{"currency": "SAR", "rows": 2, "sales_count": 3, "sales_minor": 1455}],
+        },
+    )  # fmt: skip
 
 
 def urls(account: ProviderAccount) -> dict[str, str]:
@@ -97,6 +108,7 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "home": "/",
         "branches": "/branches/",
         "branch": f"/branches/{account.branches.order_by('pk')[0].branch_id}/",
+        "branch day": f"/branches/{account.branches.order_by('pk')[0].branch_id}/day/",
         "terminals": "/terminals/",
         "terminal": f"/terminals/{first(Terminal)}/",
         "holders": f"/terminals/{first(Terminal)}/holders/",
@@ -108,7 +120,6 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "alert choices": "/notices/choices/",
         "words": f"/terminals/{first(Terminal)}/words/",
         "many": "/terminals/many/",
-        "branch day": f"/branches/{account.branches.order_by('pk')[0].branch_id}/day/",
         "choose": "/terminals/many/choose/",
         "bulk change": f"/terminals/many/{bulk.pk}/",
         "new terminal": "/terminals/new/",
@@ -124,6 +135,9 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "ask": f"/transactions/sessions/of/{first(Terminal)}/",
         "refund": f"/transactions/{first(Transaction)}/refund/",
         "elsewhere": f"/transactions/{first(Transaction)}/at-provider/",
+        "reports": "/reports/",
+        "new report": "/reports/new/transactions/",
+        "report": f"/reports/{ReportRun.objects.order_by('pk')[0].pk}/",
         "limits": "/transactions/refunds/limits/",
         "second": f"/transactions/refunds/{Operation.objects.get(needs_second=True).pk}/",
         "share": f"/transactions/{Transaction.objects.order_by('pk')[0].pk}/share/",

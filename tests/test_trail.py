@@ -30,6 +30,8 @@ from merchants.models import (
 )
 from merchants.sync import run_sync
 from providers.nearpay.sandbox import OTHER_KEY
+from reports.actions import ask_report
+from reports.models import ReportRun
 from terminals.actions import draft_chosen, draft_upload, unassign_terminal
 from terminals.models import BulkChange, Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
@@ -109,6 +111,10 @@ def changes(
     )
     issue_receipt(found=sale, at=timezone.now())
     two = refund_for_two(by=alice, at=timezone.now())
+    filed = ReportRun.objects.create(
+        merchant=alice.merchant, member=alice, report="fleet", form="csv", asked_at=NOON,
+        wish={"since": "2026-11-01", "until": "2026-12-01"},
+    )  # fmt: skip
     held = fleet[0].terminal_user_id
     assert held is not None
     # One that is a mobile number, as not every made-up one is.
@@ -178,6 +184,13 @@ def changes(
             {"zone": "Asia/Riyadh", "cut_off": "04:00"},
             "branch.day_changed",
         ),
+        "new-report": (
+            reverse("new-report", args=["fleet"]), {"form": "csv"}, "report.asked",
+        ),
+        "cancel-report": (
+            reverse("cancel-report", args=[filed.pk]), {}, "report.cancelled",
+        ),
+        "again-report": (reverse("again-report", args=[filed.pk]), {}, "report.asked"),
         "transactions:second": (
             reverse("transactions:second", args=[two.pk]), {"reason": "No"}, "operation.withdrawn",
         ),
@@ -447,7 +460,7 @@ READING = {
     "terminals:operations",
     "terminals:detail", "terminals:people", "terminals:person", "transactions:list",
     "transactions:detail", "transactions:slip", "transactions:pdf", "transactions:at-provider",
-    "settlements:list",
+    "settlements:list", "reports", "report", "report-file",
     "transactions:sessions", "transactions:session",
     "settlements:detail",
 }  # fmt: skip
@@ -465,6 +478,8 @@ def test_what_is_only_read_takes_no_post(
 
     note_drift(account, [Said("terminal", Terminal.objects.all()[0].pk, "GONE", True, False)], NOON)
     draft_upload(title="x", header=["a"], rows=[["1"]], by=alice, key="f", at=NOON)
+    days = {"since": "2026-11-01", "until": "2026-12-01"}
+    ask_report(by=alice, report="fleet", form="csv", wish=days, at=NOON)
     for name in READING:
         path = own_url(name, account) if name in OBJECTS else reverse(name)
         assert browser.post(path).status_code == 405, name

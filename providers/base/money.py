@@ -40,6 +40,12 @@ def exponent(currency: str) -> int:
 
 
 @cache
+def currencies_with(places: int) -> tuple[str, ...]:
+    """The codes of the currencies that have so many decimals."""
+    return tuple(sorted(each.code for each in Currency if each.exponent == places))
+
+
+@cache
 def currency_of(number: str) -> str:
     """The alphabetic code of an ISO 4217 numeric code, such as "682" for SAR."""
     for known in Currency:

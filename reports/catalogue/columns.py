@@ -1,0 +1,128 @@
+"""Columns of reports: what each holds, and how the database itself writes it.
+
+Files are written by the database as it reads, so what a spreadsheet must not take for a formula,
+how money is written and whose clock a time is by is said in SQL here. It is decided by a column's
+kind and never by how a value looks, so that -5.00 stays a number.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from providers.base.money import currencies_with
+
+# Decimals of most currencies, and of the others.
+USUAL, UNUSUAL = 2, (0, 3, 4)
+
+
+class Kind(StrEnum):
+    """What a column holds."""
+
+    # What people have typed, or a provider has sent.
+    TEXT = "text"
+    # A word of ours, or digits that the database has checked: it needs no guard.
+    WORD = "word"
+    COUNT = "count"
+    # Money in minor units, and the same as people write it.
+    MINOR = "minor"
+    MAJOR = "major"
+    # A time with its offset, and the same as the clock on the branch's wall showed it.
+    MOMENT = "moment"
+    WALL = "wall"
+    DAY = "day"
+    YES = "yes"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: a name that stays, a heading that is translated, and where it comes from.
+
+    `sql` is an expression over the report's own tables, of a fixed text that no request reaches.
+    Of money `currency` is the expression that says of which.
+    """
+
+    name: str
+    title: Any
+    kind: Kind
+    sql: str
+    currency: str = "t.currency"
+
+    def typed(self, zone: str) -> str:
+        """The value as a cell of a spreadsheet has it."""
+        if self.kind == Kind.MAJOR:
+            return f"({self.sql})::numeric / {power(self.currency)}"
+        if self.kind == Kind.MOMENT:
+            # A spreadsheet's times have no zone, so this one stays a text.
+            return with_offset(self.sql, zone)
+        if self.kind == Kind.WALL:
+            return f"date_trunc('second', {self.sql} at time zone {zone})"
+        return self.sql
+
+    def plain(self, zone: str) -> str:
+        """The value as JSON has it."""
+        if self.kind in (Kind.MOMENT, Kind.WALL, Kind.MAJOR):
+            return self.written(zone, comma=False)
+        return self.sql
+
+    def written(self, zone: str, comma: bool) -> str:
+        """The value as a text of a file."""
+        if self.kind == Kind.TEXT:
+            return guarded(self.sql)
+        if self.kind == Kind.MAJOR:
+            text = major(self.sql, self.currency)
+            return f"replace({text}, '.', ',')" if comma else text
+        if self.kind == Kind.MOMENT:
+            return with_offset(self.sql, zone)
+        if self.kind == Kind.WALL:
+            return f"to_char({self.sql} at time zone {zone}, 'YYYY-MM-DD HH24:MI:SS')"
+        if self.kind == Kind.YES:
+            return f"case when {self.sql} then 'yes' else 'no' end"
+        return self.sql
+
+
+def guarded(sql: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    first = f"left({sql}, 1)"
+    return (
+        f"case when {first} in ('=', '+', '-', '@', E'\\t', E'\\r') then '''' || {sql}"
+        f" else {sql} end"
+    )
+
+
+def major(sql: str, currency: str) -> str:
+    """Minor units as people write them, with as many places as the currency has."""
+    others = " ".join(
+        f"when {currency} in ({_listed(places)}) then {_of_places(sql, places)}"
+        for places in UNUSUAL
+    )
+    return f"case {others} else {_of_places(sql, USUAL)} end"
+
+
+def _of_places(sql: str, places: int) -> str:
+    if places == 0:
+        return f"({sql})::text"
+    return f"(({sql})::numeric / {10**places})::numeric(24, {places})::text"
+
+
+def power(currency: str) -> str:
+    """How many minor units make one major, as a number of the database."""
+    others = " ".join(
+        f"when {currency} in ({_listed(places)}) then {10**places}" for places in UNUSUAL
+    )
+    return f"case {others} else {10**USUAL} end"
+
+
+def _listed(places: int) -> str:
+    return ", ".join(f"'{code}'" for code in currencies_with(places))
+
+
+def with_offset(sql: str, zone: str) -> str:
+    """A time by ISO 8601 as the clock of a zone shows it, with its offset."""
+    wall = f"({sql} at time zone {zone})"
+    minutes = f"(extract(epoch from {wall} - ({sql} at time zone 'UTC'))::int / 60)"
+    return (
+        f"to_char({wall}, 'YYYY-MM-DD\"T\"HH24:MI:SS')"
+        f" || case when {minutes} < 0 then '-' else '+' end"
+        f" || to_char(abs({minutes}) / 60, 'FM00')"
+        f" || ':' || to_char(mod(abs({minutes}), 60), 'FM00')"
+    )

@@ -1,0 +1,150 @@
+"""Reports: what there is, asking for one, how far it is, and its file."""
+
+from datetime import date, timedelta
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.files.storage import storages
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.timezone import now
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from merchants.actions.trail import record
+from merchants.models import Branch, Membership, Right
+from merchants.queries import branches_for, freshness_of, main_zone, member_of, member_with
+from portal import htmx
+from portal.conflicts import Conflict
+from reports.actions import ask_again, ask_report, cancel_report
+from reports.catalogue import REPORTS, Report
+from reports.forms import ReportForm
+from reports.models import ReportRun
+
+SHOWN = 20
+
+
+@login_required
+@require_safe
+def reports(request: HttpRequest) -> HttpResponse:
+    """Every report that one may have, and the latest that one has asked for."""
+    member = member_with(request, Right.EXPORT)
+    own = [each for each in REPORTS.values() if member.may(each.right)]
+    context = {
+        "reports": own, "runs": _titled(runs_of(member)[:SHOWN]), "zone": main_zone(member),
+        "freshness": freshness_of(member),
+    }  # fmt: skip
+    return htmx.page(request, "reports/catalogue.html", context, fragment="runs")
+
+
+def runs_of(member: Membership) -> Any:
+    """What somebody has asked for, the latest first: nobody sees another's."""
+    return ReportRun.objects.filter(merchant=member.merchant_id, member=member).order_by("-pk")
+
+
+def _titled(runs: Any) -> list[ReportRun]:
+    found = list(runs)
+    for each in found:
+        each.title = REPORTS[each.report].title
+    return found
+
+
+def _report(member: Membership, name: str) -> Report:
+    report = REPORTS.get(name)
+    if report is None:
+        raise Http404
+    member.need(report.right)
+    return report
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: HttpRequest, name: str) -> HttpResponse:
+    """Ask for a report: of which days and branches, in which form, with which columns."""
+    member = member_with(request, Right.EXPORT)
+    report = _report(member, name)
+    today = Branch(zone=main_zone(member)).business_day(now())
+    form = ReportForm(
+        request.POST or None, report=report, today=today, branches=branches_for(member)
+    )
+    if form.is_valid():
+        wish = form.wish(language=get_language() or "en")
+        try:
+            made = ask_report(
+                by=member, report=name, form=form.cleaned_data["form"], wish=wish, at=now()
+            )
+        except Conflict as problem:
+            form.add_error(None, str(problem))
+        else:
+            return redirect("report", made.pk)
+    context = {"report": report, "form": form, "zone": main_zone(member)}
+    status = 422 if form.errors else 200
+    return htmx.page(request, "reports/new.html", context, status=status)
+
+
+def own_run(request: HttpRequest, pk: int) -> ReportRun:
+    """The report, 404 for everybody but who asked for it."""
+    found: ReportRun = get_object_or_404(runs_of(member_of(request)), pk=pk)
+    return found
+
+
+@htmx.object_view(own_run, "GET", "HEAD")
+def report(request: HttpRequest, found: ReportRun) -> HttpResponse:
+    """One report: how far it is, what it adds up to, and its file."""
+    member = member_with(request, Right.EXPORT)
+    kept = found.finished_at + ReportRun.KEPT if found.finished_at else None
+    totals = found.manifest.get("totals", [])
+    context = {
+        "run": _titled([found])[0], "zone": main_zone(member), "kept": kept,
+        "totals": totals, "heads": list(totals[0]) if totals else [],
+        "last": _last(found),
+    }  # fmt: skip
+    return htmx.page(request, "reports/report.html", context, fragment="state")
+
+
+def _last(run: ReportRun) -> date:
+    return date.fromisoformat(run.wish["until"]) - timedelta(days=1)
+
+
+@htmx.object_view(own_run, "POST")
+def cancel(request: HttpRequest, found: ReportRun) -> HttpResponse:
+    """Not to be made any more."""
+    if not cancel_report(run=found, by=member_with(request, Right.EXPORT), at=now()):
+        messages.error(request, _("It was over already."))
+    return redirect("report", found.pk)
+
+
+@htmx.object_view(own_run, "POST")
+def again(request: HttpRequest, found: ReportRun) -> HttpResponse:
+    """The same once more, of the rows as they are now."""
+    member = member_with(request, Right.EXPORT)
+    try:
+        made = ask_again(run=found, by=member, at=now())
+    except Conflict as problem:
+        messages.error(request, str(problem))
+        return redirect("report", found.pk)
+    return redirect("report", made.pk)
+
+
+@htmx.object_view(own_run, "GET", "HEAD")
+def file(request: HttpRequest, found: ReportRun) -> HttpResponse:
+    """The file, or with `?proof` what proves it."""
+    member = member_with(request, Right.EXPORT)
+    member.need(REPORTS[found.report].right)
+    if found.state != ReportRun.State.DONE or not found.file:
+        raise Http404
+    name = found.file.rpartition("/")[2]
+    if "proof" in request.GET:
+        answer = JsonResponse(
+            found.manifest, json_dumps_params={"ensure_ascii": False, "indent": 2}
+        )
+        answer["Content-Disposition"] = f'attachment; filename="{name}.proof.json"'
+        return answer
+    try:
+        content = storages["reports"].open(found.file)
+    except FileNotFoundError:
+        raise Http404 from None
+    record("report.fetched", subject=member, facts={"report": found.report, "run": found.pk})
+    return cast(HttpResponse, FileResponse(content, as_attachment=True, filename=name))

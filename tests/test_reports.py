@@ -1,0 +1,416 @@
+"""Reports: what is in them, how they prove themselves, and who may have them."""
+
+import csv
+import io
+import json
+import zipfile
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import python_calamine
+from django.core.files.storage import storages
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone
+
+from merchants.actions.people import add_person
+from merchants.models import AuditEntry, Membership, ProviderAccount
+from merchants.sync import run_sync
+from reports.actions import TooMany, ask_report, cancel_report, forget_files
+from reports.catalogue import REPORTS
+from reports.making import proof
+from reports.making.make import make, open_runs
+from reports.models import ReportRun
+from reports.periods import Period, named
+from tests.conftest import NOON, QUICK, make_alice, make_merchant
+from transactions.models import DayTotal, Transaction
+
+SINCE, UNTIL = date(2026, 8, 1), date(2026, 12, 1)
+
+
+@pytest.fixture
+def alice_committed(committed: None) -> Membership:
+    return make_alice(make_merchant())
+
+
+@pytest.fixture
+def account(committed: None, play: Any, alice_committed: Membership) -> ProviderAccount:
+    made: ProviderAccount = play(transactions=1500, terminals=14).connect(alice_committed.merchant)
+    assert run_sync(made.pk, limits=QUICK).state == "DONE"
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path: Path, settings: Any) -> Path:
+    settings.REPORTS_PARTS = str(tmp_path / "parts")
+    settings.STORAGES = settings.STORAGES | {
+        "reports": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path / "files")},
+        }
+    }
+    return tmp_path
+
+
+def wish(**more: Any) -> dict[str, Any]:
+    return {
+        "since": SINCE.isoformat(), "until": UNTIL.isoformat(), "branches": [], "columns": [],
+        "comma": False, "semicolon": False, "language": "en", **more,
+    }  # fmt: skip
+
+
+def made(by: Membership, report: str, form: str = "csv", **more: Any) -> ReportRun:
+    run = ask_report(by=by, report=report, form=form, wish=wish(**more), at=timezone.now())
+    make(run.pk, timezone.now)
+    run.refresh_from_db()
+    assert run.state == "DONE", run.problem
+    return run
+
+
+def content(run: ReportRun) -> bytes:
+    with storages["reports"].open(run.file) as source:
+        found: bytes = source.read()
+    return found
+
+
+def rows_of(run: ReportRun) -> list[dict[str, str]]:
+    text = content(run).decode("utf-8-sig")
+    mark = ";" if run.wish["semicolon"] else ","
+    names = [each["name"] for each in run.manifest["columns"]]
+    _head, *rows = csv.reader(io.StringIO(text), delimiter=mark)
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def sheets_of(run: ReportRun) -> list[str]:
+    """The sheets of a workbook as XML."""
+    with zipfile.ZipFile(io.BytesIO(content(run))) as archive:
+        names = sorted(each for each in archive.namelist() if "worksheets/sheet" in each)
+        return [archive.read(each).decode() for each in names]
+
+
+def path_of(run: ReportRun) -> Path:
+    return Path(storages["reports"].path(run.file))
+
+
+class TestRows:
+    def test_every_report_is_made_in_every_form_and_adds_up(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+    ) -> None:
+        for name in REPORTS:
+            by_form = {form: made(alice_committed, name, form) for form in ("csv", "jsonl", "xlsx")}
+            totals = [run.manifest["totals"] for run in by_form.values()]
+            assert totals[0] == totals[1] == totals[2], name
+            assert by_form["csv"].rows or name == "assignments", name
+            for run in by_form.values():
+                assert proof.verify(path_of(run), run.manifest) == run.rows
+
+    def test_transactions_are_the_rows_of_the_list(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+    ) -> None:
+        run = made(alice_committed, "transactions")
+        own = {each.ref: each for each in Transaction.objects.select_related("branch")}
+        rows = rows_of(run)
+        assert len(rows) == len(own) == run.rows
+        for row in rows:
+            row_ = own[row["ref"]]
+            assert row["amount_minor"] == str(row_.amount_minor)
+            assert row["amount"] == f"{row_.amount_minor / 100:.2f}"
+            assert row["rrn"] == (row_.rrn or "")
+            assert row["business_day"] == row_.business_day.isoformat()
+            assert row["occurred_at"].endswith("+03:00")
+            local = row_.occurred_at.astimezone(ZoneInfo("Asia/Riyadh"))
+            assert row["occurred_at"] == local.isoformat(timespec="seconds")
+            assert row["local_time"] == f"{local:%Y-%m-%d %H:%M:%S}"
+
+    def test_daily_sales_are_the_roll_ups_of_the_pages(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+    ) -> None:
+        sums: Counter[str] = Counter()
+        for row in rows_of(made(alice_committed, "daily-sales")):
+            sums["sales"] += int(row["sales_minor"])
+            sums["refunds"] += int(row["refunds_minor"])
+            sums["net"] += int(row["net_minor"])
+        kept = list(DayTotal.objects.all())
+        assert sums["sales"] == sum(each.sales_minor for each in kept) > 0
+        assert sums["refunds"] == sum(each.refunds_minor for each in kept)
+        assert sums["net"] == sums["sales"] - sums["refunds"]
+        for name in ("sales-by-terminal", "sales-by-person", "z"):
+            own = rows_of(made(alice_committed, name))
+            assert sum(int(row["sales_minor"]) for row in own) == sums["sales"], name
+
+    def test_a_spreadsheet_has_typed_cells_and_whole_identifiers(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+    ) -> None:
+        run = made(alice_committed, "transactions", "xlsx", language="ar")
+        sheet = sheets_of(run)[0]
+        assert 'rightToLeft="1"' in sheet
+        assert 'topLeftCell="A2"' in sheet
+        book = python_calamine.load_workbook(io.BytesIO(content(run)))
+        assert len(book.sheet_names) == 2
+        names = [each["name"] for each in run.manifest["columns"]]
+        _head, first, *_rest = book.get_sheet_by_index(0).to_python()
+        cells = dict(zip(names, first, strict=True))
+        assert isinstance(cells["rrn"], str)
+        assert len(str(cells["terminal"])) == 16
+        assert cells["amount_minor"] == round(float(cells["amount"]) * 100)
+        assert isinstance(cells["business_day"], date)
+
+    def test_marks_and_columns_are_those_that_were_asked_for(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+    ) -> None:
+        chosen = ["amount", "rrn", "currency"]
+        run = made(alice_committed, "transactions", columns=chosen, comma=True, semicolon=True)
+        text = content(run).decode("utf-8-sig")
+        assert text.splitlines()[0] == '"Amount";"RRN";"Currency"'
+        assert "," in text.splitlines()[1].split(";")[0]
+        assert [each["name"] for each in run.manifest["columns"]] == chosen
+        assert proof.verify(path_of(run), run.manifest) == run.rows
+
+    def test_of_some_branches_has_only_theirs_and_only_seen_ones(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+    ) -> None:
+        branches = [each.branch for each in account.branches.order_by("pk")]
+        own = add_person(email="b@acme.test", merchant=alice_committed.merchant, role="ACCOUNTANT")
+        Membership.objects.filter(pk=own.pk).update(every_branch=False)
+        own = Membership.objects.get(pk=own.pk)
+        own.branches.set([branches[0]])
+        for asked in ([], [branches[0].pk, branches[1].pk]):
+            found = rows_of(made(own, "transactions", branches=asked))
+            assert {row["branch"] for row in found} == {branches[0].name}
+        # Of another's branches alone there is nothing.
+        assert rows_of(made(own, "transactions", branches=[branches[1].pk])) == []
+        # Names are masked for who may not see people.
+        everyone = rows_of(made(alice_committed, "transactions"))
+        names = {row["held_by"] for row in everyone if row["held_by"]}
+        masked = {row["held_by"] for row in rows_of(made(own, "transactions")) if row["held_by"]}
+        assert masked
+        assert not masked & names
+        assert all("…" in each for each in masked)
+
+    def test_what_looks_like_a_formula_stays_a_text_and_numbers_stay_numbers(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+    ) -> None:
+        evil = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x")', 'a;b,c"d']
+        pks = list(Transaction.objects.order_by("pk").values_list("pk", flat=True)[: len(evil)])
+        for pk, text in zip(pks, evil, strict=True):
+            Transaction.objects.filter(pk=pk).update(reference=text)
+        run = made(alice_committed, "transactions")
+        found = {int(row["id"]): row["reference"] for row in rows_of(run)}
+        for pk, text in zip(pks, evil, strict=True):
+            formula = text[0] in "=+-@\t\r"
+            assert found[pk] == (f"'{text}" if formula else text)
+        sheet = made(alice_committed, "transactions", "xlsx")
+        assert all("<f>" not in text for text in sheets_of(sheet))
+        book = python_calamine.load_workbook(io.BytesIO(content(sheet)))
+        place = [each["name"] for each in sheet.manifest["columns"]].index("reference")
+        cells = {row[place] for row in book.get_sheet_by_index(0).to_python()}
+        assert {each for each in evil if each.strip() == each} <= cells
+
+
+class TestProof:
+    @pytest.fixture
+    def run(self, account: ProviderAccount, alice_committed: Membership, folder: Path) -> ReportRun:
+        return made(alice_committed, "transactions")
+
+    def test_finds_a_flipped_byte_a_removed_row_and_a_swapped_pair(
+        self, run: ReportRun, folder: Path
+    ) -> None:
+        path, whole = folder / "file.csv", content(run)
+        lines = whole.splitlines(keepends=True)
+        swapped = [*lines[:1], lines[2], lines[1], *lines[3:]]
+        flipped = whole.replace(b",SAR,", b",SAX,", 1)
+        for changed, said in (
+            (b"".join(lines[:5] + lines[6:]), "rows"),
+            (b"".join(swapped), "byte for byte"),
+            (flipped, "adds up"),
+            (whole[:-1] + b"x", ""),
+        ):
+            path.write_bytes(changed)
+            with pytest.raises(proof.NotAsMade, match=said):
+                proof.verify(path, run.manifest)
+        path.write_bytes(whole)
+        assert proof.verify(path, run.manifest) == run.rows
+        forged = run.manifest | {"rows": 1}
+        with pytest.raises(proof.NotAsMade, match="not made by this portal"):
+            proof.verify(path, forged)
+
+    def test_says_who_when_of_what_and_how_complete(
+        self, run: ReportRun, alice_committed: Membership
+    ) -> None:
+        told = run.manifest
+        assert told["made_by"] == "Alice"
+        assert told["days"] == [SINCE.isoformat(), UNTIL.isoformat()]
+        assert told["clocks"][0]["zone"] == "Asia/Riyadh"
+        assert told["clocks"][0]["day_begins"] == "00:00"
+        assert told["providers"][0]["complete_to"]
+        assert {"currency", "kind", "status", "rows", "amount_minor"} <= set(told["totals"][0])
+        assert sum(each["rows"] for each in told["totals"]) == run.rows
+
+    def test_commands_export_and_verify(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+    ) -> None:
+        out = folder / "month.xlsx"
+        words = ["--merchant", "acme", "--from", "2026-08-01", "--to", "2026-12-01"]
+        call_command("export", "daily-sales", *words, "--format", "xlsx", "--out", str(out))
+        said = io.StringIO()
+        call_command("verify-report", str(out), stdout=said)
+        assert "whole" in said.getvalue()
+        beside = out.with_name("month.xlsx.proof.json")
+        assert json.loads(beside.read_text())["report"] == "daily-sales"
+        beside.unlink()
+        call_command("verify-report", str(out), stdout=said)
+        out.write_bytes(out.read_bytes() + b" ")
+        with pytest.raises(CommandError, match="no such file"):
+            call_command("verify-report", str(out))
+        with pytest.raises(CommandError, match="not after"):
+            call_command(
+                "export", "z", "--merchant", "acme", "--from", "2026-08-01", "--to", "2026-08-01",
+                "--out", str(out),
+            )  # fmt: skip
+
+
+class TestMaking:
+    def test_what_a_dead_maker_left_is_made_anew_and_never_offered(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+    ) -> None:
+        run = ask_report(by=alice_committed, report="z", form="csv", wish=wish(), at=timezone.now())
+        ReportRun.objects.filter(pk=run.pk).update(state="RUNNING", tries=1, done_rows=3)
+        client = Client()
+        client.force_login(alice_committed.user)
+        assert client.get(f"/reports/{run.pk}/file/").status_code == 404
+        assert open_runs() == [run.pk]
+        assert make(run.pk, timezone.now)
+        assert not make(run.pk, timezone.now)
+        answer: Any = client.get(f"/reports/{run.pk}/file/")
+        assert answer.status_code == 200
+        assert b"".join(answer.streaming_content) == content(ReportRun.objects.get())
+        assert AuditEntry.objects.filter(action="report.fetched").count() == 1
+        assert list((folder / "parts").iterdir()) == []
+
+    def test_is_cancelled_in_time_or_not_at_all(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+    ) -> None:
+        now = timezone.now()
+        run = ask_report(by=alice_committed, report="z", form="csv", wish=wish(), at=now)
+        assert cancel_report(run=run, by=alice_committed, at=now)
+        assert not make(run.pk, timezone.now)
+        run = made(alice_committed, "z")
+        assert not cancel_report(run=run, by=alice_committed, at=now)
+
+    def test_by_the_rights_of_the_moment_when_it_is_made(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+    ) -> None:
+        now = timezone.now()
+        run = ask_report(by=alice_committed, report="z", form="csv", wish=wish(), at=now)
+        Membership.objects.filter(pk=alice_committed.pk).update(role="SUPPORT")
+        make(run.pk, timezone.now)
+        run.refresh_from_db()
+        assert (run.state, run.file) == ("FAILED", "")
+        assert "Download rows and reports" in run.problem
+        Membership.objects.filter(pk=alice_committed.pk).update(role="OWNER", ended_at=now)
+        again = ReportRun.objects.create(
+            merchant=alice_committed.merchant, member=alice_committed, report="z", form="csv",
+            wish=wish(), asked_at=now,
+        )  # fmt: skip
+        make(again.pk, timezone.now)
+        again.refresh_from_db()
+        assert "does not work here" in again.problem
+
+    def test_that_cannot_be_kept_says_so_and_leaves_nothing(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path, settings: Any
+    ) -> None:
+        # A device that is full takes nothing.
+        (folder / "parts").mkdir()
+        settings.STORAGES = settings.STORAGES | {
+            "reports": {
+                "BACKEND": "tests.full.FullStorage",
+                "OPTIONS": {"location": str(folder / "files")},
+            }
+        }
+        run = ask_report(by=alice_committed, report="z", form="csv", wish=wish(), at=timezone.now())
+        make(run.pk, timezone.now)
+        run.refresh_from_db()
+        assert run.state == "FAILED"
+        assert "no room" in run.problem
+        assert list((folder / "parts").iterdir()) == []
+
+    def test_files_go_after_their_time(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+    ) -> None:
+        run = made(alice_committed, "z")
+        path = path_of(run)
+        assert forget_files(timezone.now() + timedelta(days=29)) == 0
+        assert forget_files(timezone.now() + timedelta(days=31)) == 1
+        assert not path.exists()
+        run.refresh_from_db()
+        assert (run.file, run.state) == ("", "DONE")
+
+    def test_one_person_cannot_fill_the_queue(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+    ) -> None:
+        for _each in range(20):
+            ask_report(by=alice_committed, report="z", form="csv", wish=wish(), at=NOON)
+        with pytest.raises(TooMany):
+            ask_report(by=alice_committed, report="z", form="csv", wish=wish(), at=NOON)
+
+
+@pytest.mark.django_db
+class TestPages:
+    def test_ask_show_and_hand_out(self, alice: Membership) -> None:
+        client = Client()
+        client.force_login(alice.user)
+        page = client.get("/reports/").content.decode()
+        assert "Daily sales" in page
+        form = {"period": "days", "since": "2026-08-01", "last": "2026-08-31", "form": "csv"}
+        answer = client.post("/reports/new/transactions/", form)
+        run = ReportRun.objects.get()
+        assert answer["Location"] == f"/reports/{run.pk}/"
+        assert (run.wish["since"], run.wish["until"]) == ("2026-08-01", "2026-09-01")
+        assert "every 1s" in client.get(f"/reports/{run.pk}/").content.decode()
+        for wrong in (
+            {"last": "2026-07-01"}, {"since": ""}, {"last": "2036-07-01"}, {"form": "exe"},
+            {"period": "x"}, {"columns": ["password"]},
+        ):  # fmt: skip
+            answer = client.post("/reports/new/transactions/", form | wrong)
+            assert answer.status_code == 422, wrong
+        assert client.get("/reports/new/nothing/").status_code == 404
+        assert client.post(f"/reports/{run.pk}/cancel/").status_code == 302
+        run.refresh_from_db()
+        assert run.state == "CANCELLED"
+        assert client.post(f"/reports/{run.pk}/again/").status_code == 302
+        assert ReportRun.objects.count() == 2
+
+    def test_are_who_asked_fors_alone(self, alice: Membership) -> None:
+        run = ask_report(by=alice, report="z", form="csv", wish=wish(), at=NOON)
+        other = add_person(email="o@acme.test", merchant=alice.merchant, role="ACCOUNTANT")
+        client = Client()
+        client.force_login(other.user)
+        for path in ("", "file/"):
+            assert client.get(f"/reports/{run.pk}/{path}").status_code == 404
+        for path in ("cancel/", "again/"):
+            assert client.post(f"/reports/{run.pk}/{path}").status_code == 404
+        support = add_person(email="s@acme.test", merchant=alice.merchant, role="SUPPORT")
+        client = Client()
+        client.force_login(support.user)
+        assert client.get("/reports/").status_code == 403
+
+
+def test_periods_are_by_the_calendar_and_half_open() -> None:
+    today = date(2026, 11, 22)
+    for name, since, until in (
+        ("yesterday", "2026-11-21", "2026-11-22"),
+        ("last-week", "2026-11-09", "2026-11-16"),
+        ("this-month", "2026-11-01", "2026-12-01"),
+        ("last-month", "2026-10-01", "2026-11-01"),
+        ("last-quarter", "2026-07-01", "2026-10-01"),
+        ("last-year", "2025-01-01", "2026-01-01"),
+    ):
+        assert named(name, today) == Period(date.fromisoformat(since), date.fromisoformat(until))
+    march = Period(date(2026, 3, 1), date(2026, 4, 1))
+    assert march.before() == Period(date(2026, 2, 1), date(2026, 3, 1))
+    week = Period(date(2026, 3, 2), date(2026, 3, 9))
+    assert week.before() == Period(date(2026, 2, 23), date(2026, 3, 2))
