@@ -286,7 +286,7 @@ STORAGES = {
     "reports": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {
-            "location": env.str("REPORTS_FOLDER", default=str(embedded.FOLDER / "reports")),
+            "location": env.str("REPORTS_FOLDER", default="") or str(embedded.FOLDER / "reports"),
             "file_permissions_mode": 0o600,
             "directory_permissions_mode": 0o700,
         },
@@ -298,7 +298,9 @@ STORAGES = {
     },
 }
 # Where files are written before they are whole.
-REPORTS_PARTS: str = env.str("REPORTS_PARTS", default=str(embedded.FOLDER / "reports" / "parts"))
+REPORTS_PARTS: str = env.str("REPORTS_PARTS", default="") or str(
+    embedded.FOLDER / "reports" / "parts"
+)
 WHITENOISE_USE_FINDERS = TESTING or DEBUG
 
 # Security

@@ -28,7 +28,7 @@ class ReportForm(forms.Form):
 
     period = forms.ChoiceField(label=_("Days"), choices=lambda: list(NAMED.items()))
     since = forms.DateField(
-        label=_("From"), required=False,
+        label=_("From"), required=False, help_text=_("Only where it is from day to day."),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )  # fmt: skip
     last = forms.DateField(
@@ -62,6 +62,8 @@ class ReportForm(forms.Form):
         own["branches"].label_from_instance = branch_text
         own["columns"].choices = [(each.name, each.title) for each in report.columns]
         own["period"].initial = "last-month"
+        for name in ("branches", "columns"):
+            own[name].widget.attrs["size"] = 7
         if not report.by_day:
             for name in ("period", "since", "last"):
                 del self.fields[name]

@@ -341,3 +341,22 @@ class TestWork:
         assert (
             "Nothing is left to refund" in browser.get(f"/transactions/{sale.pk}/").content.decode()
         )
+
+
+def test_whoever_held_the_terminal_is_shown_in_full_after_a_reason(
+    sale: Transaction, alice: Membership
+) -> None:
+    support = add_person(email="s@acme.test", merchant=alice.merchant, role="SUPPORT")
+    client = Client()
+    client.force_login(support.user)
+    held = Transaction.objects.exclude(terminal_user=None).select_related("terminal_user")
+    found = held.order_by("pk")[0]
+    page = client.get(f"/transactions/{found.pk}/").content.decode()
+    person = found.terminal_user
+    assert person is not None
+    address = re.search(r'action="(/terminals/people/\d+/reveal/)"', page)
+    assert address is not None
+    assert person.name not in page
+    answer = client.post(address[1], {"reason": "The customer names him"})
+    assert person.name in answer.content.decode()
+    assert AuditEntry.objects.get(action="person.revealed").reason == "The customer names him"

@@ -1,5 +1,6 @@
 """Reports: what there is, asking for one, how far it is, and its file."""
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, cast
 
@@ -95,13 +96,42 @@ def report(request: HttpRequest, found: ReportRun) -> HttpResponse:
     """One report: how far it is, what it adds up to, and its file."""
     member = member_with(request, Right.EXPORT)
     kept = found.finished_at + ReportRun.KEPT if found.finished_at else None
-    totals = found.manifest.get("totals", [])
     context = {
         "run": _titled([found])[0], "zone": main_zone(member), "kept": kept,
-        "totals": totals, "heads": list(totals[0]) if totals else [],
-        "last": _last(found),
+        "last": _last(found), "totals": totals_of(found),
     }  # fmt: skip
     return htmx.page(request, "reports/report.html", context, fragment="state")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a report adds up to in one point: its name, and the value of each group of rows.
+
+    An amount is in minor units, with its currency; None: a count or a word.
+    """
+
+    title: str
+    values: list[tuple[Any, str | None]]
+    is_word: bool
+
+
+def totals_of(run: ReportRun) -> list[Measure]:
+    """The control totals as a table whose columns are the groups, in the reader's language."""
+    report = REPORTS[run.report]
+    groups: list[dict[str, Any]] = run.manifest.get("totals", [])
+    own = report.by_name
+    found = [
+        Measure(str(own[name].title), [(each.get(name), None) for each in groups], True)
+        for name in report.totals
+    ]
+    found.append(Measure(_("Rows"), [(each.get("rows"), None) for each in groups], False))
+    for name in report.summed:
+        money = name.endswith("_minor")
+        # The column in major units has the amount's own name.
+        title = own[name.removesuffix("_minor")].title if money else own[name].title
+        values = [(each.get(name), each.get("currency") if money else None) for each in groups]
+        found.append(Measure(str(title), values, False))
+    return found if groups else []
 
 
 def _last(run: ReportRun) -> date:

@@ -97,6 +97,7 @@ def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
         "same_card": same_card, "may_refund": member.may(Right.PAYMENTS),
         "possible": possible_of(found, around.purchase), "chat": _for_chat(found),
         "held": held, "held_since": held_since, **_in_words(found),
+        "may_reveal": member.may(Right.REVEAL) and not member.sees_personal,
         "at_provider": member.may(Right.CARDS) and is_offered(found.account, LinksReceipts),
     }  # fmt: skip
     return htmx.page(request, "transactions/detail.html", context)
