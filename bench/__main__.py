@@ -1,6 +1,6 @@
 """Measures what is claimed of speed, against peers on the same pages of the sandbox.
 
-    make bench [ONLY=load,growth,sandbox,list,home,trail,search] [ROWS=100000]
+    make bench [ONLY=load,growth,sandbox,list,home,trail,search,reports] [ROWS=100000]
 
 Times depend on the machine; the ratios are what counts. Each is the median of interleaved rounds,
 and slow peers run on a sample of the same pages.
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from bench import pages, search, trail
+from bench import pages, reports, search, trail
 
 ROUNDS = 3
 NAIVE_ROWS, DLT_ROWS = 5_000, 20_000
@@ -370,6 +370,7 @@ BENCHES = {
     "home": _with_rows(pages.bench_home),
     "trail": _with_rows(trail.bench_trail),
     "search": _with_rows(search.bench_search, read=100_000),
+    "reports": _with_rows(reports.bench_reports),
 }
 
 
