@@ -44,6 +44,10 @@ _CODE = Column("action_code", _("Reason code"), Kind.TEXT, "t.action_code")
 _ASKED = money("amount", _("Amount"), "t.amount_minor")
 _SOLD = money("captured", _("Captured"), "t.captured_minor")
 _BACK = money("refunded_amount", _("Given back"), "t.refunded_minor")
+_PAPER = (
+    "local_time", "branch", "terminal", "kind", "status", "scheme", "card", "amount", "currency",
+    "rrn",
+)  # fmt: skip
 _BY_STATE = ("currency", "kind", "status")
 
 TRANSACTIONS = Report(
@@ -65,6 +69,7 @@ TRANSACTIONS = Report(
     order=_NEWEST,
     totals=_BY_STATE,
     right=Right.LOOK_UP,
+    paper=_PAPER,
 )  # fmt: skip
 REFUNDS = Report(
     name="refunds",
@@ -75,6 +80,7 @@ REFUNDS = Report(
     order=_NEWEST,
     totals=_BY_STATE,
     right=Right.LOOK_UP,
+    paper=_PAPER,
 )
 DECLINES = Report(
     name="declines",
@@ -85,6 +91,7 @@ DECLINES = Report(
     order=_NEWEST,
     totals=("currency", "kind", "action_code"),
     right=Right.LOOK_UP,
+    paper=_PAPER,
 )
 SESSIONS = Report(
     name="sessions",

@@ -58,6 +58,8 @@ class Report:
     # Of a state of things there are no days: it is as it is now.
     by_day: bool = True
     zone: str = ZONE
+    # The columns that paper has where none was chosen.
+    paper: tuple[str, ...] = ()
 
     @property
     def by_name(self) -> dict[str, Column]:

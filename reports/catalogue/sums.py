@@ -78,6 +78,17 @@ DAILY = Report(
     rows=_DAILY,
     order="t.business_day, b.name, t.branch_id, t.scheme, t.currency, t.account_id",
     totals=("currency",),
+    paper=(
+        "business_day",
+        "branch",
+        "branch_ar",
+        "scheme",
+        "sales_count",
+        "sales",
+        "refunds",
+        "net",
+        "currency",
+    ),
 )
 BY_TERMINAL = Report(
     name="sales-by-terminal",
@@ -87,6 +98,16 @@ BY_TERMINAL = Report(
     rows=_by("terminal_id") + _TERMINAL,
     order="t.business_day, b.name, t.branch_id, m.tid, t.terminal_id, t.currency",
     totals=("currency",),
+    paper=(
+        "business_day",
+        "branch",
+        "terminal",
+        "sales_count",
+        "sales",
+        "refunds",
+        "net",
+        "currency",
+    ),
 )
 BY_PERSON = Report(
     name="sales-by-person",
@@ -96,6 +117,16 @@ BY_PERSON = Report(
     rows=_by("terminal_user_id") + HELD,
     order="t.business_day, b.name, t.branch_id, t.terminal_user_id, t.currency, t.account_id",
     totals=("currency",),
+    paper=(
+        "business_day",
+        "branch",
+        "held_by",
+        "sales_count",
+        "sales",
+        "refunds",
+        "net",
+        "currency",
+    ),
 )
 Z = Report(
     name="z",
@@ -105,6 +136,17 @@ Z = Report(
     rows=_by("terminal_id", "scheme") + _TERMINAL,
     order="t.business_day, b.name, t.branch_id, m.tid, t.terminal_id, t.scheme, t.currency",
     totals=("currency",),
+    paper=(
+        "business_day",
+        "terminal",
+        "scheme",
+        "sales_count",
+        "sales",
+        "refunds",
+        "net",
+        "declined_count",
+        "currency",
+    ),
 )
 _WHICH = Column("period", _("Period"), Kind.WORD, "case when t.now then 'this' else 'before' end")
 SUMMARY = Report(
@@ -127,6 +169,17 @@ SUMMARY = Report(
     """,
     order="b.name, t.branch_id, t.currency, t.account_id, t.now",
     totals=("period", "currency"),
+    paper=(
+        "period",
+        "branch",
+        "branch_ar",
+        "sales_count",
+        "sales",
+        "refunds",
+        "net",
+        "declined_count",
+        "currency",
+    ),
 )
 
 REPORTS = (DAILY, BY_TERMINAL, BY_PERSON, Z, SUMMARY)
