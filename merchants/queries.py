@@ -207,7 +207,7 @@ def operations_for(member: Membership) -> QuerySet[Operation]:
 def open_operations(kind: str, pks: Collection[int]) -> dict[int, Operation]:
     """Those of some things that are not over, by the thing."""
     own = Operation.objects.filter(
-        subject_kind=kind, subject_id__in=pks, state__in=Operation.OPEN
+        subject_kind=kind, subject_id__in=pks, state__in=Operation.OPEN, needs_second=False
     ).select_related("requested_by")
     return {each.subject_id: each for each in own if each.subject_id is not None}
 

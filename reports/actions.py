@@ -1,5 +1,6 @@
 """Asking for reports, and taking them back."""
 
+import contextlib
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,37 @@ def forget_files(at: datetime) -> int:
         # The row first: what is not offered may be left behind, and the other way round not.
         name, run.file = run.file, ""
         run.save(update_fields=["file"])
-        storages["reports"].delete(name)
+        remove(name)
         gone += 1
+    return gone
+
+
+def remove(name: str) -> None:
+    """Take a file and its own folder out of the storage."""
+    storage = storages["reports"]
+    storage.delete(name)
+    # Where folders are not kept by themselves there is none.
+    with contextlib.suppress(OSError, NotImplementedError):
+        storage.delete(name.rpartition("/")[0])
+
+
+def sweep_files(at: datetime) -> int:
+    """Remove, after a day, whole and half files that no report names; how many.
+
+    A maker that died between keeping a file and saying so has left one.
+    """
+    storage, gone = storages["reports"], 0
+    with contextlib.suppress(FileNotFoundError):
+        for merchant in storage.listdir("")[0]:
+            if not merchant.isdigit():
+                continue
+            for folder in storage.listdir(merchant)[0]:
+                for name in storage.listdir(f"{merchant}/{folder}")[1]:
+                    path = f"{merchant}/{folder}/{name}"
+                    old = storage.get_modified_time(path) < at - timedelta(days=1)
+                    if old and not ReportRun.objects.filter(file=path).exists():
+                        remove(path)
+                        gone += 1
     return gone
 
 

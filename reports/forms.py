@@ -11,7 +11,7 @@ from merchants.models import Alert, AlertChoice, Branch
 from portal.templatetags.show import branch_text
 from reports.catalogue import Report
 from reports.models import ReportRun
-from reports.periods import DAY, LONGEST, NAMED, Period, named
+from reports.periods import DAY, EARLIEST, LATEST, LONGEST, NAMED, Period, named
 
 
 class AlertChoices(forms.Form):
@@ -77,6 +77,8 @@ class ReportForm(forms.Form):
             since, last = found.get("since"), found.get("last")
             if since is None or last is None:
                 self.add_error("since", _("Say from which day up to which."))
+            elif since < EARLIEST or last > LATEST:
+                self.add_error("since", _("Days are of the years from 2000 to 2099."))
             elif last < since:
                 self.add_error("last", _("This is before the first day."))
             elif last - since > LONGEST:

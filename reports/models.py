@@ -1,5 +1,6 @@
 """Reports that people have asked for, and the files that were made."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import ClassVar
 
@@ -29,6 +30,7 @@ class ReportRun(OfMerchant):
         CSV = "csv", "CSV"
         XLSX = "xlsx", "XLSX"
         JSONL = "jsonl", _("JSON lines")
+        PDF = "pdf", "PDF"
 
     OPEN: ClassVar = (State.WAITING, State.RUNNING)
     # After so long its file goes; what it was remains.
@@ -54,6 +56,8 @@ class ReportRun(OfMerchant):
     size = models.BigIntegerField(null=True)
     digest = models.CharField(max_length=64, blank=True)
     manifest = models.JSONField(default=dict)
+    # What its person was allowed to see as it was made: `{"branches": [pk] or null, "personal"}`.
+    seen = models.JSONField(default=dict)
 
     class Meta:
         constraints = [
@@ -75,6 +79,12 @@ class ReportRun(OfMerchant):
 
     def __str__(self) -> str:
         return f"{self.report} {self.pk}"
+
+    def is_open_to(self, member: Membership, branches: Collection[int]) -> bool:
+        """Whether somebody, who sees these branches, may still see all that is in it."""
+        own = self.seen.get("branches")
+        enough = member.sees_every_branch if own is None else set(own) <= set(branches)
+        return enough and (member.sees_personal or not self.seen.get("personal"))
 
     @property
     def percent(self) -> int:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 DAY = timedelta(days=1)
 # Of a report; what is longer is asked for in parts.
 LONGEST = timedelta(days=366 * 3)
+EARLIEST, LATEST = date(2000, 1, 1), date(2099, 12, 31)
 
 NAMED = {
     "yesterday": _("Yesterday"),

@@ -9,7 +9,7 @@ from django.utils import timezone
 from merchants.models import Merchant
 from portal import isolation
 from portal.celery import wake
-from reports.actions import forget_files, sweep_parts
+from reports.actions import forget_files, sweep_files, sweep_parts
 from reports.health import note_alerts
 from reports.making.make import make, open_runs
 
@@ -43,4 +43,4 @@ def forget_files_() -> int:
     """Let old files go, and what was left of unfinished ones."""
     sweep_parts(Path(settings.REPORTS_PARTS), timezone.now())
     with isolation.everywhere():
-        return forget_files(timezone.now())
+        return forget_files(timezone.now()) + sweep_files(timezone.now())

@@ -7,9 +7,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from merchants.actions.operations import end_unagreed, withdraw_operation
-from merchants.actions.people import add_person
-from merchants.models import AuditEntry, CustomRole, Membership, Operation
+from merchants.actions.operations import OperationPending, end_unagreed, withdraw_operation
+from merchants.actions.people import add_person, make_service_token
+from merchants.models import AuditEntry, CustomRole, Membership, Operation, Right
 from merchants.operations import accounts_with_work, send_operations
 from merchants.sync import run_sync
 from providers.base.http import Limits
@@ -164,6 +164,41 @@ class TestWhatTakesTwo:
         waiting.refresh_from_db()
         assert waiting.needs_second
 
+    def test_keeps_nobody_from_the_terminal_and_is_sent_when_it_is_free(
+        self, alice: Membership, bob: Membership, terminal: Terminal
+    ) -> None:
+        waiting = refund_for_two(by=alice, at=timezone.now())
+        held = Terminal.objects.get(pk=waiting.subject_id or 0)
+        page = signed_in(alice).get(f"/terminals/{held.pk}/").content.decode()
+        assert f'href="/terminals/{held.pk}/assign/"' in page
+        busy = unassign_terminal(terminal=held, by=alice, key="busy", at=timezone.now())
+        with pytest.raises(OperationPending):
+            agree_refund(operation=waiting, by=bob, at=timezone.now())
+        waiting.refresh_from_db()
+        assert waiting.needs_second
+        assert withdraw_operation(operation=busy, by=alice, at=timezone.now())
+        agree_refund(operation=waiting, by=bob, at=timezone.now())
+
+    def test_a_program_and_its_maker_are_one(
+        self, alice: Membership, bob: Membership, terminal: Terminal
+    ) -> None:
+        make_service_token(by=alice, name="Till", rights=[Right.PAYMENTS], at=timezone.now())
+        program = Membership.objects.get(user__is_service=True)
+        waiting = refund_for_two(by=program, at=timezone.now())
+        with pytest.raises(NotPossible, match="Somebody else"):
+            agree_refund(operation=waiting, by=alice, at=timezone.now())
+        agree_refund(operation=waiting, by=bob, at=timezone.now())
+
+    def test_is_not_agreed_to_once_the_sale_is_undone(
+        self, alice: Membership, bob: Membership, terminal: Terminal
+    ) -> None:
+        waiting = refund_for_two(by=alice, at=timezone.now())
+        own = Transaction.objects.filter(pk=waiting.asked["sale"])
+        for change in ({"status": "REVERSED"}, {"status": "APPROVED", "refunded": "SOME"}):
+            own.update(**change)
+            with pytest.raises(NotPossible):
+                agree_refund(operation=waiting, by=bob, at=timezone.now())
+
     def test_ended_ones_are_withdrawn_by_who_asked(
         self, alice: Membership, terminal: Terminal
     ) -> None:
@@ -207,6 +242,15 @@ class TestLimits:
         made = client.post("/api/v1/sessions/", body, content_type="application/json")
         assert made.status_code == 202
         assert made.json()["needs_second"] is True
+
+    def test_in_one_currency_leave_no_other_free(
+        self, alice: Membership, sale: Transaction, terminal: Terminal
+    ) -> None:
+        limit(alice, sale, most_minor=10_000)
+        Transaction.objects.filter(pk=sale.pk).update(currency="USD")
+        sale.refresh_from_db()
+        asked = ask_refund(sale, 100, by=alice, key="usd", at=timezone.now(), terminal=terminal)
+        assert asked.needs_second
 
     def test_are_set_by_who_runs_the_team(
         self, alice: Membership, sale: Transaction, nearpay: Played

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pypdf
 import pytest
 import python_calamine
+from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -20,7 +22,7 @@ from django.utils import timezone
 from merchants.actions.people import add_person
 from merchants.models import AuditEntry, Membership, ProviderAccount
 from merchants.sync import run_sync
-from reports.actions import TooMany, ask_report, cancel_report, forget_files
+from reports.actions import TooMany, ask_report, cancel_report, forget_files, sweep_files
 from reports.catalogue import REPORTS
 from reports.making import proof
 from reports.making.make import make, open_runs
@@ -108,6 +110,37 @@ class TestRows:
             for run in by_form.values():
                 assert proof.verify(path_of(run), run.manifest) == run.rows
 
+    def test_on_paper_is_bilingual_and_adds_up_to_the_same(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+    ) -> None:
+        since = {"since": "2026-11-01"}
+        table = made(alice_committed, "summary", "csv", **since)
+        for language in ("en", "ar"):
+            run = made(alice_committed, "summary", "pdf", language=language, **since)
+            assert run.manifest["totals"] == table.manifest["totals"]
+            assert proof.verify(path_of(run), run.manifest) == run.rows
+            pages = pypdf.PdfReader(path_of(run)).pages
+            text = "".join(page.extract_text() for page in pages)
+            for total in run.manifest["totals"]:
+                assert f"{total['net_minor'] / 100:,.2f}" in text
+        path = folder / "x.pdf"
+        path.write_bytes(content(run) + b" ")
+        with pytest.raises(proof.NotAsMade, match="byte for byte"):
+            proof.verify(path, run.manifest)
+
+    def test_that_paper_is_too_small_for_is_refused_in_words(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        monkeypatch.setattr("reports.making.make.MOST_ROWS", 100)
+        run = ask_report(
+            by=alice_committed, report="transactions", form="pdf", wish=wish(), at=timezone.now()
+        )
+        make(run.pk, timezone.now)
+        run.refresh_from_db()
+        assert run.state == "FAILED"
+        assert "at most 100 rows" in run.problem
+
     def test_transactions_are_the_rows_of_the_list(
         self, account: ProviderAccount, alice_committed: Membership, folder: Path
     ) -> None:
@@ -194,7 +227,16 @@ class TestRows:
     def test_what_looks_like_a_formula_stays_a_text_and_numbers_stay_numbers(
         self, account: ProviderAccount, alice_committed: Membership, folder: Path
     ) -> None:
-        evil = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x")', 'a;b,c"d']
+        evil = [
+            "=1+1",
+            "+1",
+            "-1",
+            "@SUM(A1)",
+            "\t=1",
+            "\r=1",
+            '=HYPERLINK("http://x")',
+            'a;b,c"dtwo\nlines',
+        ]
         pks = list(Transaction.objects.order_by("pk").values_list("pk", flat=True)[: len(evil)])
         for pk, text in zip(pks, evil, strict=True):
             Transaction.objects.filter(pk=pk).update(reference=text)
@@ -320,6 +362,30 @@ class TestMaking:
         again.refresh_from_db()
         assert "does not work here" in again.problem
 
+    def test_are_closed_to_who_may_see_less_by_now(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+    ) -> None:
+        own = add_person(email="b@acme.test", merchant=alice_committed.merchant, role="ADMIN")
+        run = made(own, "fleet")
+        client = Client()
+        client.force_login(own.user)
+        for change in ({"role": "ACCOUNTANT"}, {"role": "ADMIN", "every_branch": False}):
+            assert client.get(f"/reports/{run.pk}/file/").status_code == 200
+            Membership.objects.filter(pk=own.pk).update(**change)
+            for path in ("", "file/", "file/?proof"):
+                assert client.get(f"/reports/{run.pk}/{path}").status_code == 403
+            Membership.objects.filter(pk=own.pk).update(role="ADMIN", every_branch=True)
+
+    def test_what_no_row_names_is_swept(
+        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+    ) -> None:
+        run = made(alice_committed, "z")
+        left = storages["reports"].save("7/ab/z.csv", ContentFile(b"half"))
+        assert sweep_files(timezone.now()) == 0
+        assert sweep_files(timezone.now() + timedelta(days=2)) == 1
+        assert not storages["reports"].exists(left)
+        assert path_of(run).exists()
+
     def test_that_cannot_be_kept_says_so_and_leaves_nothing(
         self, account: ProviderAccount, alice_committed: Membership, folder: Path, settings: Any
     ) -> None:
@@ -374,6 +440,7 @@ class TestPages:
         for wrong in (
             {"last": "2026-07-01"}, {"since": ""}, {"last": "2036-07-01"}, {"form": "exe"},
             {"period": "x"}, {"columns": ["password"]},
+            {"last": "9999-12-31"}, {"since": "0001-01-01"},
         ):  # fmt: skip
             answer = client.post("/reports/new/transactions/", form | wrong)
             assert answer.status_code == 422, wrong

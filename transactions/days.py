@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from merchants.actions.days import Move, Moved
 from merchants.models import Branch, ProviderAccount
@@ -27,14 +28,21 @@ _MOVE = """
 """
 
 
+def _accounts(branch: Branch) -> QuerySet[ProviderAccount]:
+    """The accounts that know a branch, in the one order in which they are held."""
+    return ProviderAccount.objects.filter(branches__branch=branch).distinct().order_by("pk")
+
+
 def _first(branch: Branch) -> datetime | None:
+    # Whoever is storing rows by the old rule is waited for: theirs may be the oldest.
+    for account in _accounts(branch):
+        hold(account)
     own = Transaction.objects.filter(branch=branch).order_by("occurred_at")
     return own.values_list("occurred_at", flat=True).first()
 
 
 def _move(branch: Branch, day: date, since: datetime, until: datetime) -> Iterable[Moved]:
-    accounts = ProviderAccount.objects.filter(branches__branch=branch).distinct().order_by("pk")
-    held = {account.pk: account for account in accounts}
+    held = {account.pk: account for account in _accounts(branch)}
     # Whoever stores rows meanwhile has seen the old rule and is waited for, or sees the new one.
     for account in held.values():
         hold(account)

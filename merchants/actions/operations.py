@@ -176,7 +176,7 @@ def open_of(subject: models.Model) -> Operation | None:
     own = Operation.objects.filter(
         subject_kind=subject._meta.model_name, subject_id=subject.pk, state__in=Operation.OPEN
     )
-    return own.select_related("requested_by").first()
+    return own.select_related("requested_by").order_by("needs_second", "pk").first()
 
 
 def right_to(kind: str) -> Right:
@@ -213,11 +213,22 @@ def _kept(operation: Operation) -> dict[str, Any]:
 
 @transaction.atomic
 def agree_operation(*, operation: Operation, by: Membership, at: datetime) -> bool:
-    """Have one sent that takes two people, as the second; whether it still waited for one."""
+    """Have one sent that takes two people, as the second; whether it still waited for one.
+
+    Raises OperationPending where something else of the same thing is not over.
+    """
     by.need(right_to(operation.kind))
     own = Operation.objects.filter(pk=operation.pk, state=State.REQUESTED, needs_second=True)
-    if not own.update(needs_second=False, agreed_by=by.user, next_at=at):
-        return False
+    try:
+        with transaction.atomic():
+            if not own.update(needs_second=False, agreed_by=by.user, next_at=at):
+                return False
+    except IntegrityError:
+        busy = Operation.objects.filter(
+            subject_kind=operation.subject_kind, subject_id=operation.subject_id,
+            state__in=Operation.OPEN, needs_second=False,
+        )  # fmt: skip
+        raise OperationPending(busy.select_related("requested_by").get()) from None
     note_operation("operation.agreed", operation)
     wake("merchants.send_operations", operation.account_id)
     return True

@@ -89,7 +89,9 @@ def make_service_token(
         kept["branches"] = list(branches_for(by))
     service = User.objects.create_user(f"{secrets.token_hex(8)}@service.invalid", name)
     User.objects.filter(pk=service.pk).update(is_service=True)
-    place = Membership.objects.create(user=service, merchant_id=by.merchant_id, role=Role.ADMIN)
+    place = Membership.objects.create(
+        user=service, merchant_id=by.merchant_id, role=Role.ADMIN, made_by=by.user
+    )
     return make_token(member=place, at=at, name=name, rights=rights, **kept)
 
 

@@ -77,7 +77,8 @@ class Operation(OfMerchant):
         constraints = [
             models.UniqueConstraint(
                 fields=["subject_kind", "subject_id"],
-                condition=Q(state__in=("REQUESTED", "SENT", "UNKNOWN")),
+                # One that waits for a second person keeps nobody from anything.
+                condition=Q(state__in=("REQUESTED", "SENT", "UNKNOWN"), needs_second=False),
                 name="one_open_operation_per_subject",
             ),
             models.UniqueConstraint(fields=["merchant", "key"], name="one_operation_per_key"),

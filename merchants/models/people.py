@@ -142,6 +142,8 @@ class Membership(OfMerchant):
     every_branch = models.BooleanField(default=True)
     branches = models.ManyToManyField(Branch, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    # Of a program: whose it is, as far as two people are needed for something.
+    made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     # When it ends by itself, as an external bookkeeper's does, and when it was ended by a person.
     expires_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

@@ -30,6 +30,7 @@ from portal import isolation
 from providers.base.money import exponent
 from reports.catalogue import REPORTS, Asked, Column, Report
 from reports.making import proof
+from reports.making.statement import MOST_ROWS, on_paper, statement_pdf
 from reports.making.writers import Hashed, digest_of, write_csv, write_lines, write_xlsx
 from reports.models import ReportRun
 from reports.periods import Period
@@ -85,6 +86,7 @@ class _Making:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.part = folder / f"{run.pk}-{uuid.uuid4().hex}.part"
         self.rows, self.said_at = 0, time.monotonic()
+        self.seen: dict[str, Any] = {}
 
     def done(self) -> bool:
         if self.run.tries >= MOST_TRIES:
@@ -101,7 +103,9 @@ class _Making:
         except CannotBeMade as problem:
             return self._fail(str(problem))
         except OSError as problem:
-            if problem.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            # The spreadsheet's library says it in words alone.
+            full = problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            if not full and not ("os error 28" in str(problem) or "No space" in str(problem)):
                 raise
             log.exception("report %s", self.run.pk)
             return self._fail(_("There is no room for the file. Whoever runs the portal can help."))
@@ -137,14 +141,21 @@ class _Making:
             totals = control(self.report, asked)
             wish = self.run.wish | {"form": self.run.form}
             manifest = proof.manifest_of(self.report, asked, columns, wish, totals)
+            self.seen = {
+                "branches": None if asked.branches is None else list(asked.branches),
+                "personal": asked.member.sees_personal,
+            }
             self._say(rows=manifest["rows"])
-            if self.run.form == ReportRun.Form.XLSX:
+            if self.run.form == ReportRun.Form.PDF:
+                self._paper(asked, columns, manifest)
+                digest, size = digest_of(self.part), self.part.stat().st_size
+            elif self.run.form == ReportRun.Form.XLSX:
                 self._spreadsheet(asked, columns, manifest)
                 digest, size = digest_of(self.part), self.part.stat().st_size
             else:
                 with self.part.open("wb") as raw:
                     out = Hashed(raw)
-                    self._text(out, asked, columns)
+                    self.rows = self._text(out, asked, columns)
                     raw.flush()
                     os.fsync(raw.fileno())
                 digest, size = out.digest, out.size
@@ -152,16 +163,15 @@ class _Making:
             raise CannotBeMade(_("Its rows could not be counted. Please tell who runs the portal."))
         return proof.sealed(manifest, digest, size)
 
-    def _text(self, out: Hashed, asked: Asked, columns: list[Column]) -> None:
+    def _text(self, out: Hashed, asked: Asked, columns: list[Column]) -> int:
         zone, given = self.report.zone, asked.given
         if self.run.form == ReportRun.Form.JSONL:
             statement = self.report.statement(columns, lambda each: each.plain(zone))
-            write_lines(out, statement, given, self._told)
-            return
+            return write_lines(out, statement, given, self._told)
         statement = self.report.statement(columns, lambda each: each.written(zone, asked.comma))
         mark = ";" if self.run.wish.get("semicolon") else ","
         heads = [str(each.title) for each in columns]
-        write_csv(out, statement, given, heads, mark=mark, told=self._told)
+        return write_csv(out, statement, given, heads, mark=mark, told=self._told)
 
     def _spreadsheet(self, asked: Asked, columns: list[Column], manifest: dict[str, Any]) -> None:
         used = {each.get("currency") for each in manifest["totals"]} - {None}
@@ -179,6 +189,30 @@ class _Making:
             proof=proof.as_rows(manifest, words),
             right_to_left=translation.get_language_bidi(), told=self._told,
         )  # fmt: skip
+
+    def _paper(self, asked: Asked, columns: list[Column], manifest: dict[str, Any]) -> None:
+        if manifest["rows"] > MOST_ROWS:
+            raise CannotBeMade(
+                _(
+                    "Paper has at most %(most)s rows, and this has %(rows)s: choose fewer days, or"
+                    " another form."
+                )
+                % {"most": MOST_ROWS, "rows": manifest["rows"]}
+            )
+        shown = on_paper(self.report, columns, named=bool(self.run.wish.get("columns")))
+        manifest["columns"] = [
+            each
+            for each in manifest["columns"]
+            if each["name"] in {column.name for column in shown}
+        ]
+        zone = self.report.zone
+        statement = self.report.statement(shown, lambda each: each.plain(zone))
+        with connection.cursor() as cursor:
+            cursor.execute(statement, asked.given)
+            rows = cursor.fetchall()
+        language = translation.get_language() or "en"
+        self.part.write_bytes(statement_pdf(self.report, asked, shown, rows, manifest, language))
+        self._told(len(rows))
 
     def _told(self, rows: int) -> None:
         self.rows += rows
@@ -206,13 +240,18 @@ class _Making:
         storage, run = storages["reports"], self.run
         period = Period(*(date.fromisoformat(run.wish[name]) for name in ("since", "until")))
         name = f"{run.merchant_id}/{uuid.uuid4().hex}/{run.report}-{period.name}.{run.form}"
-        with self.part.open("rb") as content:
-            stored = storage.save(name, File(content))
+        try:
+            with self.part.open("rb") as content:
+                stored = storage.save(name, File(content))
+        except OSError:
+            with contextlib.suppress(OSError):
+                storage.delete(name)
+            raise
         with transaction.atomic():
             kept = self.own.filter(state=State.RUNNING).update(
                 state=State.DONE, finished_at=self.clock(), rows=manifest["rows"],
                 done_rows=manifest["rows"], file=stored, size=manifest["bytes"],
-                digest=manifest["sha256"], manifest=manifest,
+                digest=manifest["sha256"], manifest=manifest, seen=self.seen,
             )  # fmt: skip
             if kept:
                 facts = {"report": run.report, "rows": manifest["rows"], "form": run.form}

@@ -49,26 +49,32 @@ def digest_of(path: Path) -> str:
 def write_csv(
     out: Hashed, statement: str, given: dict[str, Any], head: Iterable[str], *, mark: str,
     told: Told,
-) -> None:  # fmt: skip
-    """Rows as CSV in UTF-8 with a mark of it, which spreadsheets need to read other alphabets."""
+) -> int:  # fmt: skip
+    """Rows as CSV in UTF-8 with a mark of it, which spreadsheets need to read other alphabets.
+
+    How many rows there are.
+    """
     quoted = (f'"{disarmed(each).replace(chr(34), chr(34) * 2)}"' for each in head)
     out.write(("\ufeff" + mark.join(quoted) + "\n").encode())
-    _copy(out, f"copy ({statement}) to stdout (format csv, delimiter '{mark}')", given, told)
+    return _copy(out, f"copy ({statement}) to stdout (format csv, delimiter '{mark}')", given, told)
 
 
-def write_lines(out: Hashed, statement: str, given: dict[str, Any], told: Told) -> None:
-    """Rows as JSON, one object a line, with the columns' own names."""
+def write_lines(out: Hashed, statement: str, given: dict[str, Any], told: Told) -> int:
+    """Rows as JSON, one object a line, with the columns' own names; how many there are."""
     # JSON has no control characters of its own, so nothing is ever quoted by these.
     lines = f"copy (select row_to_json(r) from ({statement}) r) to stdout"
-    _copy(out, lines + " (format csv, quote E'\\x01', delimiter E'\\x02')", given, told)
+    return _copy(out, lines + " (format csv, quote E'\\x01', delimiter E'\\x02')", given, told)
 
 
-def _copy(out: Hashed, statement: str, given: dict[str, Any], told: Told) -> None:
-    with connection.cursor() as cursor, cursor.copy(statement, given) as copy:
-        for piece in copy:
-            out.write(piece)
-            # A piece has whole rows, and is some kilobytes.
-            told(bytes(piece).count(b"\n"))
+def _copy(out: Hashed, statement: str, given: dict[str, Any], told: Told) -> int:
+    with connection.cursor() as cursor:
+        with cursor.copy(statement, given) as copy:
+            for piece in copy:
+                out.write(piece)
+                # About so many: a text may have lines of its own.
+                told(bytes(piece).count(b"\n"))
+        # What the database itself has counted.
+        return int(cursor.rowcount)
 
 
 def write_xlsx(

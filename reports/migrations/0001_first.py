@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('report', models.CharField(max_length=40)),
-                ('form', models.CharField(choices=[('csv', 'CSV'), ('xlsx', 'XLSX'), ('jsonl', 'JSON lines')], max_length=5)),
+                ('form', models.CharField(choices=[('csv', 'CSV'), ('xlsx', 'XLSX'), ('jsonl', 'JSON lines'), ('pdf', 'PDF')], max_length=5)),
                 ('wish', models.JSONField(default=dict)),
                 ('state', models.CharField(choices=[('WAITING', 'Waiting'), ('RUNNING', 'Being made'), ('DONE', 'Done'), ('FAILED', 'Failed'), ('CANCELLED', 'Cancelled')], default='WAITING', max_length=9)),
                 ('asked_at', models.DateTimeField()),
@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 ('size', models.BigIntegerField(null=True)),
                 ('digest', models.CharField(blank=True, max_length=64)),
                 ('manifest', models.JSONField(default=dict)),
+                ('seen', models.JSONField(default=dict)),
                 ('member', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='report_runs', to='merchants.membership')),
                 ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='merchants.merchant')),
             ],

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.core.files.storage import storages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -91,10 +92,20 @@ def own_run(request: HttpRequest, pk: int) -> ReportRun:
     return found
 
 
+def _reader(request: HttpRequest, found: ReportRun) -> Membership:
+    """Who looks at a report, where they may still see all that is in it."""
+    member = member_with(request, Right.EXPORT)
+    member.need(REPORTS[found.report].right)
+    seen = branches_for(member).values_list("pk", flat=True)
+    if found.manifest and not found.is_open_to(member, seen):
+        raise PermissionDenied(_("You may see less than when this was made. Ask for it once more."))
+    return member
+
+
 @htmx.object_view(own_run, "GET", "HEAD")
 def report(request: HttpRequest, found: ReportRun) -> HttpResponse:
     """One report: how far it is, what it adds up to, and its file."""
-    member = member_with(request, Right.EXPORT)
+    member = _reader(request, found)
     kept = found.finished_at + ReportRun.KEPT if found.finished_at else None
     context = {
         "run": _titled([found])[0], "zone": main_zone(member), "kept": kept,
@@ -161,8 +172,7 @@ def again(request: HttpRequest, found: ReportRun) -> HttpResponse:
 @htmx.object_view(own_run, "GET", "HEAD")
 def file(request: HttpRequest, found: ReportRun) -> HttpResponse:
     """The file, or with `?proof` what proves it."""
-    member = member_with(request, Right.EXPORT)
-    member.need(REPORTS[found.report].right)
+    member = _reader(request, found)
     if found.state != ReportRun.State.DONE or not found.file:
         raise Http404
     name = found.file.rpartition("/")[2]

@@ -44,11 +44,12 @@ def open_session(
 
     def need() -> None:
         need_reachable(terminal, OpensSessions)
-        if refund_of is not None or kind == Kind.REFUND:
-            _need_refundable(kind, amount, refund_of, terminal)
 
     def takes_two() -> bool:
-        return refund_of is not None and need_limit(by, _whole(refund_of, amount))
+        if refund_of is None and kind != Kind.REFUND:
+            return False
+        sale = _need_refundable(kind, amount, refund_of, terminal.account_id)
+        return need_limit(by, _whole(sale, amount))
 
     own = hashlib.sha256(f"{by.merchant_id} {key}".encode()).hexdigest()[:16]
     asked = {
@@ -65,24 +66,25 @@ def open_session(
 
 
 def _need_refundable(
-    kind: str, amount: Money, sale: Transaction | None, terminal: Terminal
-) -> None:
-    """Raise NotPossible unless the sale can be refunded by that much on that terminal.
+    kind: str, amount: Money, sale: Transaction | None, account: int, without: int | None = None
+) -> Transaction:
+    """The sale as it is now, or raise NotPossible where so much of it cannot be given back there.
 
     Holds the sale until the wish is written down: of two who refund it at once, the second sees
-    what the first has asked for.
+    what the first has asked for. `without` is an operation that is not counted.
     """
     if kind != Kind.REFUND or sale is None:
         raise NotPossible(_("A refund names the sale that it gives back, and only a refund does."))
-    sold = sale.kind == Kind.PURCHASE and sale.status == Status.APPROVED
-    if not sold or sale.account_id != terminal.account_id:
-        raise NotPossible(_("Only an approved sale of the same account can be refunded."))
     sale = Transaction.objects.select_for_update(no_key=True).get(pk=sale.pk)
+    sold = sale.kind == Kind.PURCHASE and sale.status == Status.APPROVED
+    if not sold or sale.account_id != account:
+        raise NotPossible(_("Only an approved sale of the same account can be refunded."))
     if sale.refunded == Refunded.SOME:
         raise NotPossible(_("The provider does not say how much of it was given back."))
-    left = left_of(sale)
+    left = left_of(sale, without)
     if amount.currency != sale.currency or amount.minor > left:
         raise NotPossible(_("That is more than is left of the sale, or in another currency."))
+    return sale
 
 
 def _whole(sale: Transaction, amount: Money, without: int | None = None) -> Money:
@@ -101,12 +103,16 @@ def agree_refund(*, operation: Operation, by: Membership, at: datetime) -> None:
     Raises NotPossible where it waits for nobody any more, or for somebody else, and OverLimit.
     """
     by.need(Right.PAYMENTS)
-    if by.user_id == operation.requested_by_id or by.user.is_service:
+    asker = Membership.objects.filter(
+        merchant=operation.merchant_id, user=operation.requested_by_id
+    ).first()
+    # A program asks for whoever made it.
+    askers = {operation.requested_by_id, asker.made_by_id if asker else None}
+    if by.user_id in askers or by.user.is_service:
         raise NotPossible(_("Somebody else than who asked for it has to agree."))
-    sale = Transaction.objects.select_for_update(no_key=True).get(pk=operation.asked["sale"])
+    sale = Transaction.objects.get(pk=operation.asked["sale"])
     amount = Money(operation.asked["minor"], sale.currency)
-    if amount.minor > left_of(sale, operation.pk):
-        raise NotPossible(_("That is more than is left of the sale, or in another currency."))
+    sale = _need_refundable(Kind.REFUND, amount, sale, operation.account_id, operation.pk)
     need_limit(by, _whole(sale, amount, operation.pk))
     if not agree_operation(operation=operation, by=by, at=at):
         raise NotPossible(_("This waits for nobody any more."))

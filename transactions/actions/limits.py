@@ -46,7 +46,10 @@ def need_limit(by: Membership, whole: Money) -> bool:
     )  # fmt: skip
     limit = own.first()
     if limit is None:
-        return False
+        # Who is limited in one currency is not free in another that nobody has thought of.
+        return RefundLimit.objects.filter(
+            merchant=by.merchant_id, role=by.role, custom_role=by.custom_role_id
+        ).exists()
     if limit.most_minor is not None and whole.minor > limit.most_minor:
         raise OverLimit(
             _("Your role may give back at most %(most)s %(currency)s of one sale.")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from django.utils import timezone
 from merchants.models import Membership, Role
 from merchants.queries import in_force
 from portal import isolation
+from portal.conflicts import Conflict
 from reports.actions import ask_report
 from reports.catalogue import REPORTS
 from reports.making.make import make
@@ -51,11 +53,18 @@ class Command(BaseCommand):
             "since": since.isoformat(), "until": until.isoformat(), "branches": [], "columns": [],
             "comma": False, "semicolon": False, "language": options["language"],
         }  # fmt: skip
-        run = ask_report(
-            by=owner, report=options["report"], form=options["form"], wish=wish, at=timezone.now()
-        )
-        make(run.pk, timezone.now)
-        run.refresh_from_db()
+        now = timezone.now()
+        try:
+            run = ask_report(
+                by=owner, report=options["report"], form=options["form"], wish=wish, at=now
+            )
+        except Conflict as problem:
+            raise CommandError(str(problem)) from None
+        # A worker may have been quicker to begin.
+        while run.state in ReportRun.OPEN:
+            if not make(run.pk, timezone.now):
+                time.sleep(0.2)
+            run.refresh_from_db()
         if run.state != ReportRun.State.DONE:
             raise CommandError(run.problem or f"The report is {run.get_state_display().lower()}.")
         out = Path(options["out"])
