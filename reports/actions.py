@@ -80,7 +80,7 @@ def remove(name: str) -> None:
     storage = storages["reports"]
     storage.delete(name)
     # Where folders are not kept by themselves there is none.
-    with contextlib.suppress(OSError, NotImplementedError):
+    with contextlib.suppress(OSError):
         storage.delete(name.rpartition("/")[0])
 
 
