@@ -12,6 +12,8 @@ class Right(TextChoices):
     LOOK_UP = "LOOK_UP", _("Look up transactions, receipts, terminals and people")
     FIGURES = "FIGURES", _("See totals, reconciliations and reports")
     EXPORT = "EXPORT", _("Download rows and reports")
+    CLOSE = "CLOSE", _("Close business days and months")
+    REOPEN = "REOPEN", _("Open closed days again")
     PERSONAL = "PERSONAL", _("See mobile numbers and e-mails in full")
     REVEAL = "REVEAL", _("See one person in full after giving a reason")
     CARDS = "CARDS", _("See the first six digits of cards")
@@ -44,7 +46,9 @@ class Role(TextChoices):
 OF_ROLES: dict[Role, frozenset[Right]] = {
     Role.OWNER: frozenset(Right),
     Role.ADMIN: frozenset(Right) - {Right.TRAIL},
-    Role.ACCOUNTANT: frozenset({Right.LOOK_UP, Right.FIGURES, Right.EXPORT, Right.TOKENS}),
+    Role.ACCOUNTANT: frozenset(
+        {Right.LOOK_UP, Right.FIGURES, Right.EXPORT, Right.CLOSE, Right.TOKENS}
+    ),
     Role.SUPPORT: frozenset({Right.LOOK_UP, Right.REVEAL}),
     Role.CUSTOM: frozenset(),
 }

@@ -27,6 +27,7 @@ from merchants.models import Door, Membership, Right
 from merchants.queries import branches_for, in_force, main_zone
 from merchants.sync.locks import lock_key, taken
 from portal import isolation
+from portal.proofs import sealed
 from providers.base.money import exponent
 from reports.catalogue import REPORTS, Asked, Column, Report
 from reports.making import proof
@@ -161,7 +162,7 @@ class _Making:
                 digest, size = out.digest, out.size
         if self.rows != manifest["rows"]:
             raise CannotBeMade(_("Its rows could not be counted. Please tell who runs the portal."))
-        return proof.sealed(manifest, digest, size)
+        return sealed(manifest, digest, size)
 
     def _text(self, out: Hashed, asked: Asked, columns: list[Column]) -> int:
         zone, given = self.report.zone, asked.given

@@ -14,7 +14,7 @@ import python_calamine
 
 from merchants.models import Bookmark, Branch, Gap, Membership, ProviderAccount
 from merchants.queries import branches_for
-from portal.encryption import sign, signed
+from portal.proofs import NotAsMade, is_ours
 from providers.base.money import exponent
 from reports.catalogue import Asked, Column, Kind, Report
 from reports.making.writers import digest_of
@@ -97,17 +97,6 @@ def _providers(member: Membership) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def sealed(manifest: dict[str, Any], digest: str, size: int) -> dict[str, Any]:
-    """The manifest of a file that is whole, signed."""
-    whole = manifest | {"sha256": digest, "bytes": size}
-    return whole | {"signature": sign(_canonical(whole)).hex()}
-
-
-def _canonical(manifest: Mapping[str, Any]) -> bytes:
-    plain = {key: value for key, value in manifest.items() if key != "signature"}
-    return json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
-
-
 def as_rows(manifest: Mapping[str, Any], words: Mapping[str, Any]) -> list[dict[str, str]]:
     """A manifest as the rows of a sheet."""
     first, second = str(words["what"]), str(words["value"])
@@ -134,16 +123,12 @@ def as_rows(manifest: Mapping[str, Any], words: Mapping[str, Any]) -> list[dict[
     return found
 
 
-class NotAsMade(Exception):
-    """A file is not what its manifest says: in which point, in words."""
-
-
 def verify(path: Path, manifest: Mapping[str, Any]) -> int:
     """Check a file against its manifest, and count and add it up anew; how many rows there are.
 
     Raises NotAsMade.
     """
-    if not signed(_canonical(manifest), bytes.fromhex(str(manifest.get("signature", "")))):
+    if not is_ours(manifest):
         raise NotAsMade("The proof was not made by this portal, or was changed.")
     if manifest["form"]["form"] == "pdf":
         # Paper is for people: that it is byte for byte what was made is all that can be told.

@@ -11,8 +11,8 @@ from psycopg import sql
 from portal import isolation
 
 OWNER = "owner"
-# What the application may not do: say which migrations ran, rewrite the trail, and forget what was
-# asked of providers.
+# What the application may not do: say which migrations ran, rewrite the trail or a close, and
+# forget what was asked of providers.
 TAKEN = {
     "django_migrations": "insert, update, delete",
     "merchants_auditentry": "update, delete, truncate",
@@ -22,6 +22,8 @@ TAKEN = {
     "merchants_operation": "delete, truncate",
     "merchants_auditstub": "insert, update, delete, truncate",
     "terminals_holding": "update, delete, truncate",
+    "settlements_document": "update, delete, truncate",
+    "settlements_closedrow": "update, delete, truncate",
 }
 # And where only some columns may be written again: what lets go of a person, and nothing else.
 LEFT = {"terminals_holding": "update (terminal_user_id, let_go_at)"}

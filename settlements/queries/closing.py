@@ -1,0 +1,230 @@
+"""Which days and months are closed, what was added to them since, and what may be missing."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet, Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from merchants.models import Bookmark, Branch, BranchIdentity, Gap, Membership, ProviderAccount
+from merchants.queries import MAIN, branch_limit, branches_for
+from settlements.models import Document
+from transactions.models import DayTotal
+
+DAY = timedelta(days=1)
+Kind, Span = Document.Kind, Document.Span
+FIGURES = ("sales", "sales_minor", "refunds", "refunds_minor", "declined", "reversed", "other")
+
+STATES = {
+    "FUTURE": gettext_lazy("Not over yet"),
+    "INCOMPLETE": gettext_lazy("Something may be missing"),
+    "OPEN": gettext_lazy("Over, and not closed"),
+    "CLOSED": gettext_lazy("Closed"),
+    "CHANGED": gettext_lazy("Closed, and changed since"),
+}
+
+
+def standing_sql() -> str:
+    """A subquery: what the roll-ups say of one branch's day, by currency."""
+    listed = ", ".join(f"'{name}', s.{name}" for name in FIGURES)
+    sums = ", ".join(f"sum({name})::bigint as {name}" for name in FIGURES)
+    some = " + ".join(f"sum({name})" for name in FIGURES)
+    rows = (
+        f"select currency, {sums} from transactions_daytotal"  # noqa: S608 (names of this file)
+        " where merchant_id = %(merchant)s and branch_id = %(branch)s and day = %(day)s"
+        f" group by currency having {some} > 0"
+    )
+    said = f"jsonb_object_agg(s.currency, jsonb_build_object({listed}))"
+    return f"select {said} from ({rows}) s"  # noqa: S608
+
+
+def documents_for(member: Membership) -> QuerySet[Document]:
+    """The documents of the branches that a person may see."""
+    own = Document.objects.filter(merchant=member.merchant_id).filter(branch_limit(member))
+    return own.select_related("branch", "made_by")
+
+
+def standing_documents(branch: Branch, since: date, span: str) -> list[Document]:
+    """What is in force of a day or month: its last close and the adjustments of it, or nothing."""
+    own = Document.objects.filter(branch=branch, span=span, since=since).order_by("number")
+    return _standing(own)
+
+
+def _standing(own: Iterable[Document]) -> list[Document]:
+    found: list[Document] = []
+    for each in own:
+        found = [] if each.kind == Kind.REOPENING else [*found, each]
+    return found
+
+
+def days_of(branch: Branch, first: date, until: date) -> list[Document]:
+    """The documents in force of every day of a time."""
+    own = Document.objects.filter(
+        branch=branch, span=Span.DAY, since__gte=first, since__lt=until
+    ).order_by("since", "number")
+    by_day: dict[date, list[Document]] = {}
+    for each in own:
+        by_day.setdefault(each.since, []).append(each)
+    return [document for each in by_day.values() for document in _standing(each)]
+
+
+def missing_of(branch: Branch, day: date) -> list[str]:
+    """In words, what of a day's transactions may not be here yet."""
+    return _missing(branch, day, _accounts([branch.pk]).get(branch.pk, []))
+
+
+@dataclass(frozen=True)
+class _Account:
+    """How complete an account is: up to when, and without which times."""
+
+    name: str
+    complete_to: datetime | None
+    gaps: tuple[tuple[datetime | None, datetime], ...]
+
+
+def _accounts(branches: Iterable[int]) -> dict[int, list[_Account]]:
+    """The accounts at which branches are known."""
+    ids = list(
+        BranchIdentity.objects.filter(branch__in=branches)
+        .exclude(account__state=ProviderAccount.State.REMOVED)
+        .values_list("branch", "account", "account__name")
+        .order_by("branch", "account")
+        .distinct()
+    )
+    accounts = {account for _branch, account, _name in ids}
+    marks = dict(
+        Bookmark.objects.filter(account__in=accounts, resource=MAIN).values_list(
+            "account", "complete_to"
+        )
+    )
+    gaps: dict[int, list[tuple[datetime | None, datetime]]] = {}
+    for gap in Gap.objects.filter(account__in=accounts, resource=MAIN).order_by("until", "pk"):
+        gaps.setdefault(gap.account_id, []).append((gap.since, gap.until))
+    found: dict[int, list[_Account]] = {}
+    for branch, account, name in ids:
+        own = _Account(name, marks.get(account), tuple(gaps.get(account, ())))
+        found.setdefault(branch, []).append(own)
+    return found
+
+
+def _missing(branch: Branch, day: date, accounts: Iterable[_Account]) -> list[str]:
+    begins, ends = branch.begins(day), branch.begins(day + DAY)
+    found = []
+    for each in accounts:
+        if each.complete_to is None or each.complete_to < ends:
+            found.append(_("%(account)s is not read up to its end") % {"account": each.name})
+        elif any((since is None or since < ends) and until > begins for since, until in each.gaps):
+            found.append(_("%(account)s has a gap in it") % {"account": each.name})
+    return found
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One business day of one branch: how it stands, and by currency what it adds up to."""
+
+    day: date
+    state: str
+    figures: dict[str, dict[str, int]]
+    documents: tuple[Document, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def word(self) -> str:
+        return str(STATES[self.state])
+
+    @property
+    def lines(self) -> list[tuple[str, int, int, int]]:
+        """Currency, sales, refunds and net in minor units, of each currency."""
+        return [
+            (code, own["sales_minor"], own["refunds_minor"],
+             own["sales_minor"] - own["refunds_minor"])
+            for code, own in sorted(self.figures.items())
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BranchMonth:
+    """One branch's month: its days, and its documents in force."""
+
+    branch: Branch
+    cells: list[Cell]
+    month: list[Document]
+
+    @property
+    def closed(self) -> bool:
+        return bool(self.month)
+
+    @property
+    def over(self) -> bool:
+        """Whether every day of it is over."""
+        return all(each.state != "FUTURE" for each in self.cells)
+
+    @property
+    def left(self) -> int:
+        """How many days that are over are not closed, or have changed since."""
+        return sum(each.state in ("OPEN", "INCOMPLETE", "CHANGED") for each in self.cells)
+
+
+def calendar(
+    member: Membership, first: date, until: date, moment: datetime, branch: int | None = None
+) -> list[BranchMonth]:
+    """How each day of each branch that a person may see stands."""
+    own = branches_for(member).order_by("name", "pk")
+    branches = list(own.filter(pk=branch) if branch is not None else own)
+    pks = [each.pk for each in branches]
+    accounts, figures = _accounts(pks), roll_ups(pks, first, until)
+    papers: dict[tuple[int, str, date], list[Document]] = {}
+    listed = Document.objects.filter(branch__in=pks, since__gte=first, since__lt=until)
+    for each in listed.select_related("made_by").order_by("number"):
+        papers.setdefault((each.branch_id, each.span, each.since), []).append(each)
+    days = [first + timedelta(days=number) for number in range((until - first).days)]
+    return [
+        BranchMonth(
+            each,
+            [
+                _cell(
+                    each, day, figures.get((each.pk, day), {}),
+                    papers.get((each.pk, Span.DAY, day), []), accounts.get(each.pk, []), moment,
+                )
+                for day in days
+            ],
+            _standing(papers.get((each.pk, Span.MONTH, first), [])),
+        )
+        for each in branches
+    ]  # fmt: skip
+
+
+def _cell(
+    branch: Branch, day: date, figures: dict[str, dict[str, int]], papers: list[Document],
+    accounts: list[_Account], moment: datetime,
+) -> Cell:  # fmt: skip
+    standing, missing = _standing(papers), []
+    if standing:
+        state = "CLOSED" if standing[-1].standing == figures else "CHANGED"
+    elif branch.begins(day + DAY) > moment:
+        state = "FUTURE"
+    else:
+        missing = _missing(branch, day, accounts)
+        state = "INCOMPLETE" if missing else "OPEN"
+    return Cell(day, state, figures, tuple(papers), tuple(missing))
+
+
+def roll_ups(
+    branches: Iterable[int], first: date, until: date
+) -> dict[tuple[int, date], dict[str, dict[str, int]]]:
+    """What each branch's days add up to, by currency."""
+    rows: Iterable[Any] = (
+        DayTotal.objects.filter(branch__in=list(branches), day__gte=first, day__lt=until)
+        .order_by()
+        .values("branch", "day", "currency")
+        .annotate(**{f"total_{name}": Sum(name) for name in FIGURES})
+    )
+    found: dict[tuple[int, date], dict[str, Any]] = {}
+    for row in rows:
+        own = {name: int(row[f"total_{name}"]) for name in FIGURES}
+        if any(own.values()):
+            found.setdefault((row["branch"], row["day"]), {})[row["currency"]] = own
+    return found
