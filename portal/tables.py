@@ -25,7 +25,7 @@ LONGEST = 300
 TRUE_DIGITS = 15
 ROUNDED = "\ufffd"
 # A spreadsheet would take a text that begins so for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 

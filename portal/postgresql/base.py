@@ -14,7 +14,8 @@ import psycopg
 from django.db import ProgrammingError
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.psycopg_any import register_tzloader
-from psycopg.pq import TransactionStatus
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.sql import Composable
 
 from portal.isolation import NOBODY, Scope, current
@@ -80,6 +81,44 @@ class Cursor(_Cursor):  # type: ignore[misc]
         _say(self.connection)
         with super().copy(statement, params, **how) as copy:
             yield copy
+
+
+    def copied(self, statement: str, params: Any = None, rows: int = 2_000) -> Iterator[bytes]:
+        """What a `copy … to stdout` gives, so many rows at a time; `rowcount` is right at its end.
+
+        Waiting for each row by itself, as `copy` does, costs more than the database takes to write
+        it; here the library under psycopg waits.
+        """
+        _say(self.connection)
+        text = psycopg.ClientCursor(self.connection).mogrify(statement, params)
+        door = self.connection.pgconn
+        begun = door.exec_(text.encode())
+        if begun.status != ExecStatus.COPY_OUT:
+            raise error_from_result(begun)
+        whole, some = False, []
+        try:
+            while True:
+                length, row = door.get_copy_data(0)
+                if length < 0:
+                    break
+                some.append(row)
+                if len(some) == rows:
+                    yield b"".join(some)
+                    some.clear()
+            whole = True
+        finally:
+            if not whole:
+                door.get_cancel().cancel()
+                while door.get_copy_data(0)[0] > 0:
+                    pass
+            ended = door.get_result()
+            while door.get_result() is not None:
+                pass
+        if ended is None or ended.status != ExecStatus.COMMAND_OK:
+            raise error_from_result(ended) if ended else psycopg.OperationalError("lost")
+        self._rowcount = ended.command_tuples or 0
+        if some:
+            yield b"".join(some)
 
 
 class ServerSideCursor(_ServerSideCursor):  # type: ignore[misc]
