@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from portal.encryption import sign, signed
+from portal.encryption import is_newest, sign, signed
 
 
 class NotAsMade(Exception):
@@ -27,6 +27,14 @@ def sealed(manifest: Mapping[str, Any], digest: str, size: int) -> dict[str, Any
 def is_ours(manifest: Mapping[str, Any]) -> bool:
     """Whether this portal has made a manifest, and nobody has changed it."""
     return signed(canonical(manifest), bytes.fromhex(str(manifest.get("signature", ""))))
+
+
+def resigned(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A manifest of ours signed by the newest key; None where it is already, or is none of ours."""
+    signature = bytes.fromhex(str(manifest.get("signature", "")))
+    if not signature or is_newest(signature) or not is_ours(manifest):
+        return None
+    return {**manifest, "signature": sign(canonical(manifest)).hex()}
 
 
 def digest_of(manifest: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -110,6 +111,7 @@ _EVERY = {
     "merchants.sweep_runs": 30,
     "merchants.move_due_days": 30,
     "reports.make_due": 10,
+    "reports.tend": 15,
     "reports.note_alerts": 300,
     "transactions.tell_usual_hours": 300,
     "merchants.forget_keys": 3600,
@@ -276,21 +278,48 @@ LOCALE_PATHS = [BASE_DIR / "portal" / "locale"]
 USE_I18N = USE_TZ = True
 TIME_ZONE = "UTC"  # rows and tasks; pages show the branch's zone
 
+# Where files may go: host or host:port of SFTP servers, of S3-compatible storage and of mail.
+DELIVERY_HOSTS: list[str] = env.list("DELIVERY_HOSTS", default=[])
+
+
+def _reports() -> dict[str, Any]:
+    """A bucket where REPORTS_S3 names one, and else a local folder."""
+    named: str = env.str("REPORTS_S3", default="")
+    if not named:
+        folder = env.str("REPORTS_FOLDER", default="") or str(embedded.FOLDER / "reports")
+        modes = {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
+        backend = "django.core.files.storage.FileSystemStorage"
+        return {"BACKEND": backend, "OPTIONS": {"location": folder, **modes}}
+    url = urlsplit(named)
+    host = f"{url.hostname}:{url.port}" if url.port else str(url.hostname)
+    if not {host, url.hostname} & set(DELIVERY_HOSTS):
+        raise ImproperlyConfigured(
+            f"REPORTS_S3 leads to {host}, where files may not go: name it in DELIVERY_HOSTS."
+        )
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "endpoint_url": f"{url.scheme}://{host}",
+            "access_key": unquote(url.username or ""),
+            "secret_key": unquote(url.password or ""),
+            "bucket_name": url.path.strip("/"),
+            "region_name": dict(parse_qsl(url.query)).get("region") or None,
+            "addressing_style": "path",
+            "default_acl": None,
+            "file_overwrite": False,
+            "querystring_auth": True,
+        },
+    }
+
+
 # Static files
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    # Files that people have asked for; a local folder.
-    "reports": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {
-            "location": env.str("REPORTS_FOLDER", default="") or str(embedded.FOLDER / "reports"),
-            "file_permissions_mode": 0o600,
-            "directory_permissions_mode": 0o700,
-        },
-    },
+    # Files that people have asked for.
+    "reports": _reports(),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if TESTING or DEBUG
@@ -374,5 +403,8 @@ LOGGING = {
         "httpx2": {"level": "WARNING"},
         "httpcore2": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
+        # And these whole conversations, with whom they were.
+        "asyncssh": {"level": "WARNING"},
+        "botocore": {"level": "WARNING"},
     },
 }

@@ -12,6 +12,7 @@ from portal.celery import wake
 from reports.actions import forget_files, sweep_files, sweep_parts
 from reports.health import note_alerts
 from reports.making.make import make, open_runs
+from reports.planner import tend
 
 
 @shared_task(name="reports.note_alerts")
@@ -36,6 +37,12 @@ def make_due() -> int:
     for pk in runs:
         wake("reports.make", pk)
     return len(runs)
+
+
+@shared_task(name="reports.tend")
+def tend_() -> int:
+    """Bring what comes by schedule one step on."""
+    return tend(timezone.now)
 
 
 @shared_task(name="reports.forget_files")

@@ -95,14 +95,42 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Real commits, seen by other processes; everything is emptied by the owner afterwards."""
     with django_db_blocker.unblock():
         yield
-        connections.close_all()
-        with as_owner() as owner:
-            tables = owner.execute(
-                "select tablename from pg_tables where schemaname = 'public'"
-                " and tablename not in ('django_migrations', 'django_content_type')"
-            ).fetchall()
-            names = sql.SQL(", ").join(sql.Identifier(name) for (name,) in tables)
-            owner.execute(sql.SQL("truncate {} cascade").format(names))
+        _emptied()
+
+
+@dataclass
+class Kept:
+    """What all tests of a module find committed; `play` as above, for all of them."""
+
+    play: "Players"
+    alice_pk: int = 0
+
+    @property
+    def alice(self) -> Membership:
+        """As the database has her now."""
+        own = Membership.objects.select_related("user", "merchant")
+        return own.get(pk=self.alice_pk)
+
+
+@pytest.fixture(scope="module")
+def kept(django_db_setup: None, django_db_blocker: Any) -> Iterator[Kept]:
+    """The same for a whole module, whose tests themselves take back what they have changed."""
+    players = Players()
+    with django_db_blocker.unblock(), isolation.everywhere():
+        yield Kept(players, make_alice(make_merchant()).pk)
+        players.stop()
+        _emptied()
+
+
+def _emptied() -> None:
+    connections.close_all()
+    with as_owner() as owner:
+        tables = owner.execute(
+            "select tablename from pg_tables where schemaname = 'public'"
+            " and tablename not in ('django_migrations', 'django_content_type')"
+        ).fetchall()
+        names = sql.SQL(", ").join(sql.Identifier(name) for (name,) in tables)
+        owner.execute(sql.SQL("truncate {} cascade").format(names))
 
 
 def make_merchant() -> Merchant:

@@ -1,9 +1,13 @@
 """Giving everything that is encrypted the newest of ENCRYPTION_KEYS."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from allauth.mfa.models import Authenticator
+from django.apps import apps
 from django.db import models
 
 from merchants.actions.mail import ROW as LETTER_ROW
@@ -41,7 +45,35 @@ def rotate(using: str) -> dict[str, int]:
         ),
         "ends of the trail": _each(AuditHead.objects.using(using), "signature", resigned("head")),
         "stubs of the trail": _each(AuditStub.objects.using(using), "signature", resigned("stub")),
-    }
+        **{name: _each(renewal.rows(using), renewal.field, renewal.renewed)
+           for name, renewal in _renewals().items()},
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """What another app has encrypted or signed: its rows, in which field, and the field anew.
+
+    `renewed` gives None for what the newest key has made.
+    """
+
+    rows: Callable[[str], Any]
+    field: str
+    renewed: Callable[[Any], Any]
+
+
+def _renewals() -> dict[str, Renewal]:
+    """Those that each installed app names in its `keys.py`."""
+    found: dict[str, Renewal] = {}
+    for app in apps.get_app_configs():
+        if find_spec(f"{app.name}.keys") is not None:
+            found |= import_module(f"{app.name}.keys").RENEWALS
+    return found
+
+
+def resealed(value: Any, row: str) -> bytes | None:
+    """A sealed value by the newest key; None where it is already."""
+    return _sealed(value, row)
 
 
 def _each(rows: "models.QuerySet[Any]", field: str, renewed: Callable[[Any], Any]) -> int:

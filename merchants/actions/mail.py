@@ -2,7 +2,9 @@
 
 import json
 import logging
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection, send_mail
@@ -78,9 +80,15 @@ def keep_letter(message: EmailMessage, at: datetime) -> None:
         "subject": message.subject, "body": message.body, "from_email": message.from_email,
         "to": message.to, "headers": dict(message.extra_headers),
     }  # fmt: skip
-    sealed = encryption.seal(json.dumps(said).encode(), row=ROW)
+    files = [[name, b64encode(_bytes(content)).decode(), kind] for name, content, kind in
+             message.attachments]  # fmt: skip
+    sealed = encryption.seal(json.dumps(said | {"attachments": files}).encode(), row=ROW)
     Letter.objects.create(sealed=sealed, created_at=at, next_try_at=at)
     wake("merchants.send_letters")
+
+
+def _bytes(content: Any) -> bytes:
+    return content.encode() if isinstance(content, str) else bytes(content)
 
 
 def send_letters(at: datetime) -> int:
@@ -98,7 +106,11 @@ def send_letters(at: datetime) -> int:
 def _send(letter: Letter, at: datetime) -> int:
     try:
         said = json.loads(encryption.unseal(bytes(letter.sealed), row=ROW))
-        EmailMessage(connection=get_connection(settings.MAIL_BACKEND), **said).send()
+        files = said.pop("attachments", [])
+        message = EmailMessage(connection=get_connection(settings.MAIL_BACKEND), **said)
+        for name, content, kind in files:
+            message.attach(name, b64decode(content), kind)
+        message.send()
     except Exception as problem:  # noqa: BLE001 (one odd letter must not keep the others back)
         log.warning("letter %s was not sent: %s", letter.pk, type(problem).__name__)
         if at - letter.created_at > TRIED_FOR:

@@ -82,7 +82,6 @@ class Cursor(_Cursor):  # type: ignore[misc]
         with super().copy(statement, params, **how) as copy:
             yield copy
 
-
     def copied(self, statement: str, params: Any = None, rows: int = 2_000) -> Iterator[bytes]:
         """What a `copy … to stdout` gives, so many rows at a time; `rowcount` is right at its end.
 

@@ -11,6 +11,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,8 @@ class _Making:
     def _write(self, asked: Asked) -> dict[str, Any]:
         """Write the part file from one moment of the database; its manifest."""
         columns = self.report.chosen(tuple(self.run.wish.get("columns") or ()))
+        heads = self.run.wish.get("headings") or {}
+        columns = [replace(each, title=heads.get(each.name, each.title)) for each in columns]
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("set transaction isolation level repeatable read, read only")

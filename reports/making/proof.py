@@ -45,6 +45,7 @@ def manifest_of(
         "clocks": _clocks(member, asked.branches),
         "filters": {"branches": _names(member, asked.branches)},
         "form": {key: wish.get(key) for key in ("form", "language", "comma", "semicolon")},
+        "layout": wish.get("layout"),
         "providers": _providers(member),
         "columns": [
             {"name": each.name, "heading": str(each.title), "kind": each.kind.value}

@@ -23,7 +23,7 @@ from portal.conflicts import Conflict
 from reports.actions import ask_again, ask_report, cancel_report
 from reports.catalogue import REPORTS, Report
 from reports.forms import ReportForm
-from reports.models import ReportRun
+from reports.models import Layout, ReportRun, Schedule
 
 SHOWN = 20
 
@@ -34,9 +34,13 @@ def reports(request: HttpRequest) -> HttpResponse:
     """Every report that one may have, and the latest that one has asked for."""
     member = member_with(request, Right.EXPORT)
     own = [each for each in REPORTS.values() if member.may(each.right)]
-    context = {
+    context: dict[str, Any] = {
         "reports": own, "runs": _titled(runs_of(member)[:SHOWN]), "zone": main_zone(member),
         "freshness": freshness_of(member),
+        "schedules": _titled(
+            Schedule.objects.filter(merchant=member.merchant_id, member=member).order_by("-pk")
+        ),
+        "may_send": member.may(Right.ACCOUNTS),
     }  # fmt: skip
     return htmx.page(request, "reports/catalogue.html", context, fragment="runs")
 
@@ -46,14 +50,14 @@ def runs_of(member: Membership) -> Any:
     return ReportRun.objects.filter(merchant=member.merchant_id, member=member).order_by("-pk")
 
 
-def _titled(runs: Any) -> list[ReportRun]:
+def _titled(runs: Any) -> list[Any]:
     found = list(runs)
     for each in found:
         each.title = REPORTS[each.report].title
     return found
 
 
-def _report(member: Membership, name: str) -> Report:
+def report_of(member: Membership, name: str) -> Report:
     report = REPORTS.get(name)
     if report is None:
         raise Http404
@@ -66,11 +70,14 @@ def _report(member: Membership, name: str) -> Report:
 def new(request: HttpRequest, name: str) -> HttpResponse:
     """Ask for a report: of which days and branches, in which form, with which columns."""
     member = member_with(request, Right.EXPORT)
-    report = _report(member, name)
+    report = report_of(member, name)
     today = Branch(zone=main_zone(member)).business_day(now())
     form = ReportForm(
-        request.POST or None, report=report, today=today, branches=branches_for(member)
-    )
+        request.POST or None, report=report, today=today, branches=branches_for(member),
+        layouts=Layout.objects.filter(merchant=member.merchant_id, report=name).order_by(
+            "name", "pk"
+        ),
+    )  # fmt: skip
     if form.is_valid():
         wish = form.wish(language=get_language() or "en")
         try:
@@ -81,7 +88,10 @@ def new(request: HttpRequest, name: str) -> HttpResponse:
             form.add_error(None, str(problem))
         else:
             return redirect("report", made.pk)
-    context = {"report": report, "form": form, "zone": main_zone(member)}
+    context = {
+        "report": report, "form": form, "zone": main_zone(member),
+        "layouts": form.fields["layout"].queryset if "layout" in form.fields else [],  # type: ignore[attr-defined]
+    }  # fmt: skip
     status = 422 if form.errors else 200
     return htmx.page(request, "reports/new.html", context, status=status)
 
