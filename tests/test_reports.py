@@ -6,6 +6,7 @@ import json
 import re
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,22 +31,31 @@ from reports.making import proof
 from reports.making.make import make, open_runs
 from reports.models import ReportRun
 from reports.periods import Period, named
-from tests.conftest import NOON, QUICK, make_alice, make_merchant
+from tests.conftest import NOON, QUICK, Kept
 from transactions.models import DayTotal, Transaction
 
 SINCE, UNTIL = date(2026, 8, 1), date(2026, 12, 1)
 
 
-@pytest.fixture
-def alice_committed(committed: None) -> Membership:
-    return make_alice(make_merchant())
-
-
-@pytest.fixture
-def account(committed: None, play: Any, alice_committed: Membership) -> ProviderAccount:
-    made: ProviderAccount = play(transactions=1500, terminals=14).connect(alice_committed.merchant)
+@pytest.fixture(scope="module")
+def synced(kept: Kept) -> int:
+    made = kept.play(transactions=1500, terminals=14).connect(kept.alice.merchant)
     assert run_sync(made.pk, limits=QUICK).state == "DONE"
-    return made
+    return made.pk
+
+
+@pytest.fixture
+def alice(kept: Kept, synced: int) -> Iterator[Membership]:
+    """The owner; what a test has asked for and changed is taken back after it."""
+    yield kept.alice
+    ReportRun.objects.all().delete()
+    Membership.objects.exclude(pk=kept.alice_pk).delete()
+    Membership.objects.filter(pk=kept.alice_pk).update(role="OWNER", ended_at=None)
+
+
+@pytest.fixture
+def account(synced: int, alice: Membership) -> ProviderAccount:
+    return ProviderAccount.objects.get(pk=synced)
 
 
 @pytest.fixture
@@ -102,10 +112,10 @@ def path_of(run: ReportRun) -> Path:
 
 class TestRows:
     def test_every_report_is_made_in_every_form_and_adds_up(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+        self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:
         for name in REPORTS:
-            by_form = {form: made(alice_committed, name, form) for form in ("csv", "jsonl", "xlsx")}
+            by_form = {form: made(alice, name, form) for form in ("csv", "jsonl", "xlsx")}
             totals = [run.manifest["totals"] for run in by_form.values()]
             assert totals[0] == totals[1] == totals[2], name
             assert by_form["csv"].rows or name == "assignments", name
@@ -113,12 +123,12 @@ class TestRows:
                 assert proof.verify(path_of(run), run.manifest) == run.rows
 
     def test_on_paper_is_bilingual_and_adds_up_to_the_same(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+        self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:
         since = {"since": "2026-11-01"}
-        table = made(alice_committed, "summary", "csv", **since)
+        table = made(alice, "summary", "csv", **since)
         for language in ("en", "ar"):
-            run = made(alice_committed, "summary", "pdf", language=language, **since)
+            run = made(alice, "summary", "pdf", language=language, **since)
             assert run.manifest["totals"] == table.manifest["totals"]
             assert proof.verify(path_of(run), run.manifest) == run.rows
             pages = pypdf.PdfReader(path_of(run)).pages
@@ -132,12 +142,12 @@ class TestRows:
             proof.verify(path, run.manifest)
 
     def test_that_paper_is_too_small_for_is_refused_in_words(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path,
+        self, account: ProviderAccount, alice: Membership, folder: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
         monkeypatch.setattr("reports.making.make.MOST_ROWS", 100)
         run = ask_report(
-            by=alice_committed, report="transactions", form="pdf", wish=wish(), at=timezone.now()
+            by=alice, report="transactions", form="pdf", wish=wish(), at=timezone.now()
         )
         make(run.pk, timezone.now)
         run.refresh_from_db()
@@ -145,9 +155,9 @@ class TestRows:
         assert "at most 100 rows" in run.problem
 
     def test_transactions_are_the_rows_of_the_list(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+        self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:
-        run = made(alice_committed, "transactions")
+        run = made(alice, "transactions")
         own = {each.ref: each for each in Transaction.objects.select_related("branch")}
         rows = rows_of(run)
         assert len(rows) == len(own) == run.rows
@@ -163,10 +173,10 @@ class TestRows:
             assert row["local_time"] == f"{local:%Y-%m-%d %H:%M:%S}"
 
     def test_daily_sales_are_the_roll_ups_of_the_pages(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+        self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:
         sums: Counter[str] = Counter()
-        for row in rows_of(made(alice_committed, "daily-sales")):
+        for row in rows_of(made(alice, "daily-sales")):
             sums["sales"] += int(row["sales_minor"])
             sums["refunds"] += int(row["refunds_minor"])
             sums["net"] += int(row["net_minor"])
@@ -175,13 +185,13 @@ class TestRows:
         assert sums["refunds"] == sum(each.refunds_minor for each in kept)
         assert sums["net"] == sums["sales"] - sums["refunds"]
         for name in ("sales-by-terminal", "sales-by-person", "z"):
-            own = rows_of(made(alice_committed, name))
+            own = rows_of(made(alice, name))
             assert sum(int(row["sales_minor"]) for row in own) == sums["sales"], name
 
     def test_a_spreadsheet_has_typed_cells_and_whole_identifiers(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+        self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:
-        run = made(alice_committed, "transactions", "xlsx", language="ar")
+        run = made(alice, "transactions", "xlsx", language="ar")
         sheet = sheets_of(run)[0]
         assert 'rightToLeft="1"' in sheet
         assert 'topLeftCell="A2"' in sheet
@@ -196,10 +206,10 @@ class TestRows:
         assert isinstance(cells["business_day"], date)
 
     def test_marks_and_columns_are_those_that_were_asked_for(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+        self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:
         chosen = ["amount", "rrn", "currency"]
-        run = made(alice_committed, "transactions", columns=chosen, comma=True, semicolon=True)
+        run = made(alice, "transactions", columns=chosen, comma=True, semicolon=True)
         text = content(run).decode("utf-8-sig")
         assert text.splitlines()[0] == '"Amount";"RRN";"Currency"'
         assert "," in text.splitlines()[1].split(";")[0]
@@ -207,10 +217,10 @@ class TestRows:
         assert proof.verify(path_of(run), run.manifest) == run.rows
 
     def test_of_some_branches_has_only_theirs_and_only_seen_ones(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+        self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:
         branches = [each.branch for each in account.branches.order_by("pk")]
-        own = add_person(email="b@acme.test", merchant=alice_committed.merchant, role="ACCOUNTANT")
+        own = add_person(email="b@acme.test", merchant=alice.merchant, role="ACCOUNTANT")
         Membership.objects.filter(pk=own.pk).update(every_branch=False)
         own = Membership.objects.get(pk=own.pk)
         own.branches.set([branches[0]])
@@ -220,7 +230,7 @@ class TestRows:
         # Of another's branches alone there is nothing.
         assert rows_of(made(own, "transactions", branches=[branches[1].pk])) == []
         # Names are masked for who may not see people.
-        everyone = rows_of(made(alice_committed, "transactions"))
+        everyone = rows_of(made(alice, "transactions"))
         names = {row["held_by"] for row in everyone if row["held_by"]}
         masked = {row["held_by"] for row in rows_of(made(own, "transactions")) if row["held_by"]}
         assert masked
@@ -228,7 +238,7 @@ class TestRows:
         assert all("…" in each for each in masked)
 
     def test_what_looks_like_a_formula_stays_a_text_and_numbers_stay_numbers(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+        self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:
         evil = [
             "=1+1",
@@ -241,25 +251,28 @@ class TestRows:
             'a;b,c"dtwo\nlines',
         ]
         pks = list(Transaction.objects.order_by("pk").values_list("pk", flat=True)[: len(evil)])
+        before = dict(Transaction.objects.filter(pk__in=pks).values_list("pk", "reference"))
         for pk, text in zip(pks, evil, strict=True):
             Transaction.objects.filter(pk=pk).update(reference=text)
-        run = made(alice_committed, "transactions")
+        run = made(alice, "transactions")
         found = {int(row["id"]): row["reference"] for row in rows_of(run)}
         for pk, text in zip(pks, evil, strict=True):
             formula = text[0] in "=+-@\t\r"
             assert found[pk] == (f"'{text}" if formula else text)
-        sheet = made(alice_committed, "transactions", "xlsx")
+        sheet = made(alice, "transactions", "xlsx")
         assert all("<f>" not in text for text in sheets_of(sheet))
         book = python_calamine.load_workbook(io.BytesIO(content(sheet)))
         place = [each["name"] for each in sheet.manifest["columns"]].index("reference")
         cells = {row[place] for row in book.get_sheet_by_index(0).to_python()}
         assert {each for each in evil if each.strip() == each} <= cells
+        for pk, reference in before.items():
+            Transaction.objects.filter(pk=pk).update(reference=reference)
 
 
 class TestProof:
     @pytest.fixture
-    def run(self, account: ProviderAccount, alice_committed: Membership, folder: Path) -> ReportRun:
-        return made(alice_committed, "transactions")
+    def run(self, account: ProviderAccount, alice: Membership, folder: Path) -> ReportRun:
+        return made(alice, "transactions")
 
     def test_finds_a_flipped_byte_a_removed_row_and_a_swapped_pair(
         self, run: ReportRun, folder: Path
@@ -284,7 +297,7 @@ class TestProof:
             proof.verify(path, forged)
 
     def test_says_who_when_of_what_and_how_complete(
-        self, run: ReportRun, alice_committed: Membership
+        self, run: ReportRun, alice: Membership
     ) -> None:
         told = run.manifest
         assert told["made_by"] == "Alice"
@@ -296,7 +309,7 @@ class TestProof:
         assert sum(each["rows"] for each in told["totals"]) == run.rows
 
     def test_commands_export_and_verify(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+        self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:
         out = folder / "month.xlsx"
         words = ["--merchant", "acme", "--from", "2026-08-01", "--to", "2026-12-01"]
@@ -320,12 +333,12 @@ class TestProof:
 
 class TestMaking:
     def test_what_a_dead_maker_left_is_made_anew_and_never_offered(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+        self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:
-        run = ask_report(by=alice_committed, report="z", form="csv", wish=wish(), at=timezone.now())
+        run = ask_report(by=alice, report="z", form="csv", wish=wish(), at=timezone.now())
         ReportRun.objects.filter(pk=run.pk).update(state="RUNNING", tries=1, done_rows=3)
         client = Client()
-        client.force_login(alice_committed.user)
+        client.force_login(alice.user)
         assert client.get(f"/reports/{run.pk}/file/").status_code == 404
         assert open_runs() == [run.pk]
         assert make(run.pk, timezone.now)
@@ -333,32 +346,33 @@ class TestMaking:
         answer: Any = client.get(f"/reports/{run.pk}/file/")
         assert answer.status_code == 200
         assert b"".join(answer.streaming_content) == content(ReportRun.objects.get())
-        assert AuditEntry.objects.filter(action="report.fetched").count() == 1
+        fetched = AuditEntry.objects.filter(action="report.fetched", facts__run=run.pk)
+        assert fetched.count() == 1
         assert list((folder / "parts").iterdir()) == []
 
     def test_is_cancelled_in_time_or_not_at_all(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+        self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:
         now = timezone.now()
-        run = ask_report(by=alice_committed, report="z", form="csv", wish=wish(), at=now)
-        assert cancel_report(run=run, by=alice_committed, at=now)
+        run = ask_report(by=alice, report="z", form="csv", wish=wish(), at=now)
+        assert cancel_report(run=run, by=alice, at=now)
         assert not make(run.pk, timezone.now)
-        run = made(alice_committed, "z")
-        assert not cancel_report(run=run, by=alice_committed, at=now)
+        run = made(alice, "z")
+        assert not cancel_report(run=run, by=alice, at=now)
 
     def test_by_the_rights_of_the_moment_when_it_is_made(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+        self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:
         now = timezone.now()
-        run = ask_report(by=alice_committed, report="z", form="csv", wish=wish(), at=now)
-        Membership.objects.filter(pk=alice_committed.pk).update(role="SUPPORT")
+        run = ask_report(by=alice, report="z", form="csv", wish=wish(), at=now)
+        Membership.objects.filter(pk=alice.pk).update(role="SUPPORT")
         make(run.pk, timezone.now)
         run.refresh_from_db()
         assert (run.state, run.file) == ("FAILED", "")
         assert "Download rows and reports" in run.problem
-        Membership.objects.filter(pk=alice_committed.pk).update(role="OWNER", ended_at=now)
+        Membership.objects.filter(pk=alice.pk).update(role="OWNER", ended_at=now)
         again = ReportRun.objects.create(
-            merchant=alice_committed.merchant, member=alice_committed, report="z", form="csv",
+            merchant=alice.merchant, member=alice, report="z", form="csv",
             wish=wish(), asked_at=now,
         )  # fmt: skip
         make(again.pk, timezone.now)
@@ -366,9 +380,9 @@ class TestMaking:
         assert "does not work here" in again.problem
 
     def test_are_closed_to_who_may_see_less_by_now(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+        self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:
-        own = add_person(email="b@acme.test", merchant=alice_committed.merchant, role="ADMIN")
+        own = add_person(email="b@acme.test", merchant=alice.merchant, role="ADMIN")
         run = made(own, "fleet")
         client = Client()
         client.force_login(own.user)
@@ -380,9 +394,9 @@ class TestMaking:
             Membership.objects.filter(pk=own.pk).update(role="ADMIN", every_branch=True)
 
     def test_what_no_row_names_is_swept(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+        self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:
-        run = made(alice_committed, "z")
+        run = made(alice, "z")
         left = storages["reports"].save("7/ab/z.csv", ContentFile(b"half"))
         assert sweep_files(timezone.now()) == 0
         assert sweep_files(timezone.now() + timedelta(days=2)) == 1
@@ -390,7 +404,7 @@ class TestMaking:
         assert path_of(run).exists()
 
     def test_that_cannot_be_kept_says_so_and_leaves_nothing(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path, settings: Any
+        self, account: ProviderAccount, alice: Membership, folder: Path, settings: Any
     ) -> None:
         # A device that is full takes nothing.
         (folder / "parts").mkdir()
@@ -400,7 +414,7 @@ class TestMaking:
                 "OPTIONS": {"location": str(folder / "files")},
             }
         }
-        run = ask_report(by=alice_committed, report="z", form="csv", wish=wish(), at=timezone.now())
+        run = ask_report(by=alice, report="z", form="csv", wish=wish(), at=timezone.now())
         make(run.pk, timezone.now)
         run.refresh_from_db()
         assert run.state == "FAILED"
@@ -408,9 +422,9 @@ class TestMaking:
         assert list((folder / "parts").iterdir()) == []
 
     def test_files_go_after_their_time(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+        self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:
-        run = made(alice_committed, "z")
+        run = made(alice, "z")
         path = path_of(run)
         assert forget_files(timezone.now() + timedelta(days=29)) == 0
         assert forget_files(timezone.now() + timedelta(days=31)) == 1
@@ -419,15 +433,14 @@ class TestMaking:
         assert (run.file, run.state) == ("", "DONE")
 
     def test_one_person_cannot_fill_the_queue(
-        self, account: ProviderAccount, alice_committed: Membership, folder: Path
+        self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:
         for _each in range(20):
-            ask_report(by=alice_committed, report="z", form="csv", wish=wish(), at=NOON)
+            ask_report(by=alice, report="z", form="csv", wish=wish(), at=NOON)
         with pytest.raises(TooMany):
-            ask_report(by=alice_committed, report="z", form="csv", wish=wish(), at=NOON)
+            ask_report(by=alice, report="z", form="csv", wish=wish(), at=NOON)
 
 
-@pytest.mark.django_db
 class TestPages:
     def test_ask_show_and_hand_out(self, alice: Membership) -> None:
         client = Client()
