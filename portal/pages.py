@@ -36,6 +36,7 @@ NAVIGATION: list[tuple[Any, list[tuple[str, Any, str, str | None]]]] = [
             ("settlements:list", _("Reconciliations"), "scale", "FIGURES"),
             ("settlements:closing", _("Closing"), "lock", "FIGURES"),
             ("reports", _("Reports"), "download", "EXPORT"),
+            ("changes", _("What changed"), "refresh", "FIGURES"),
         ],
     ),
     (
@@ -110,6 +111,7 @@ UNDER = {
     "new-schedule": "reports",
     "schedule": "reports",
     "destinations": "reports",
+    "journal": "reports",
     "terminals:detail": "terminals:list",
     "terminals:holders": "terminals:list",
     "terminals:new": "terminals:list",

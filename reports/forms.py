@@ -264,6 +264,34 @@ class ScheduleForm(ReportForm):
         return {**self.how(language), **chosen}
 
 
+class JournalForm(forms.Form):
+    """The accounts of a merchant's books; an empty field is the usual one."""
+
+    def __init__(self, *args: Any, schemes: list[tuple[str, Any]], kept: dict[str, str],
+                 usual: dict[str, str], **kwargs: Any) -> None:  # fmt: skip
+        super().__init__(*args, **kwargs)
+        code = RegexValidator(r"^[A-Za-z0-9 ._:/&-]+$", _("Letters, digits, spaces and . - / &."))
+        number = RegexValidator(r"^[0-9]{1,7}$", _("A number of at most seven digits."))
+        words = {
+            "sales": _("Sales"), "refunds": _("Refunds"), "clearing": _("Card clearing"),
+            "datev:consultant": _("DATEV: number of the bookkeeper"),
+            "datev:client": _("DATEV: number of the client"),
+        }  # fmt: skip
+        for key, label in words.items():
+            self.fields[key] = forms.CharField(
+                label=label, required=False, max_length=30, initial=kept.get(key, ""),
+                validators=[number if key.startswith("datev") else code],
+                widget=forms.TextInput(attrs={"dir": "ltr", "placeholder": usual[key]}),
+            )  # fmt: skip
+        for scheme, title in schemes:
+            key = f"clearing:{scheme}"
+            self.fields[key] = forms.CharField(
+                label=f"{words['clearing']}: {title}", required=False, max_length=30,
+                initial=kept.get(key, ""), validators=[code],
+                widget=forms.TextInput(attrs={"dir": "ltr"}),
+            )  # fmt: skip
+
+
 class DestinationForm(forms.Form):
     """An SFTP server that files go to. What opens it is told once, and never shown again."""
 

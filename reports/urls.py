@@ -3,7 +3,7 @@
 from django.urls import path
 
 from reports import views
-from reports.views import filing, finding, planning
+from reports.views import books, filing, finding, planning
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -27,6 +27,9 @@ urlpatterns = [
     path("reports/schedules/<int:pk>/resume/", planning.resume, name="resume-schedule"),
     path("reports/schedules/<int:pk>/layout/", planning.newer, name="newer-layout"),
     path("reports/schedules/<int:pk>/remove/", planning.drop_schedule, name="remove-schedule"),
+    path("reports/changes/", books.changes, name="changes"),
+    path("reports/changes/seen/", books.seen, name="changes-seen"),
+    path("reports/journal/", books.journal, name="journal"),
     path("reports/servers/", planning.destinations, name="destinations"),
     path("reports/servers/<int:pk>/remove/", planning.drop_destination, name="remove-destination"),
     path("reports/files/<str:secret>/", planning.link, name="report-link"),

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q, QuerySet, Subquery
@@ -233,10 +233,14 @@ def currency_of(terminal: Terminal) -> str | None:
     return own.values_list("currency", flat=True).first()
 
 
-def cells_of(account: ProviderAccount, refs: Sequence[str]) -> dict[str, tuple[int | None, date]]:
-    """The branch and business day in which those of some transactions stand that are stored."""
-    found = of_refs("transactions_transaction", ("branch_id", "business_day"), account.pk, refs)
-    return {ref: (branch, day) for ref, branch, day in found}
+# What of a transaction decides what it counts, and where.
+COUNTED = ("branch_id", "business_day", "kind", "status", "captured_minor")
+
+
+def counted_of(account: ProviderAccount, refs: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+    """COUNTED of those of some transactions that are stored."""
+    found = of_refs("transactions_transaction", COUNTED, account.pk, refs)
+    return {ref: tuple(counted) for ref, *counted in found}
 
 
 def stored_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:

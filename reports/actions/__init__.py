@@ -9,6 +9,7 @@ from reports.actions.asking import (
     sweep_files,
     sweep_parts,
 )
+from reports.actions.books import map_journal
 from reports.actions.planning import (
     Wrong,
     add_destination,
@@ -33,6 +34,7 @@ __all__ = [
     "change_layout",
     "forget_files",
     "make_layout",
+    "map_journal",
     "pause_schedule",
     "plan_report",
     "remove_destination",

@@ -1,6 +1,6 @@
 """What a report is: its columns, the rows that it is of, and what its totals are by."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,6 +60,10 @@ class Report:
     zone: str = ZONE
     # The columns that paper has where none was chosen.
     paper: tuple[str, ...] = ()
+    # Of another program's form: a line before the head of a CSV, its alphabet, and its marks.
+    before: Callable[[Asked], str] | None = None
+    encoding: str = "utf-8-sig"
+    marks: Mapping[str, bool] | None = None
 
     @property
     def by_name(self) -> dict[str, Column]:
@@ -77,18 +81,27 @@ class Report:
 
     def control(self) -> str:
         """What counts the rows and adds up all money, by what totals are by."""
-        sums = [each for each in self.columns if each.kind in (Kind.MINOR, Kind.COUNT)]
+        own = self.by_name
+        sums = {name: own[name.removesuffix("_minor")].sql if name not in own else own[name].sql
+                for name in self.summed}  # fmt: skip
         inner = ", ".join(
-            f"{each.sql} as {each.name}" for each in self.columns
-            if each.name in self.totals or each in sums
+            f"{sql} as {name}"
+            for name, sql in {**{key: own[key].sql for key in self.totals}, **sums}.items()
         ) or "1 as one"  # fmt: skip
         keys = ", ".join(self.totals)
-        summed = "".join(f", coalesce(sum({each.name}), 0)" for each in sums)
+        summed = "".join(f", coalesce(sum({name}), 0)" for name in sums)
         outer = f"{keys}, " if keys else ""
         group = f" group by {keys} order by {keys}" if keys else ""
         return f"select {outer}count(*){summed} from (select {inner} {self.rows}) r{group}"
 
     @property
     def summed(self) -> list[str]:
-        """The columns that control totals add up."""
-        return [each.name for each in self.columns if each.kind in (Kind.MINOR, Kind.COUNT)]
+        """What control totals add up: money in minor units, and counts."""
+        own = self.by_name
+        return [
+            each.name if each.kind != Kind.MAJOR else f"{each.name}_minor"
+            for each in self.columns
+            if each.kind in (Kind.MINOR, Kind.COUNT)
+            # An amount that has no column in minor units is added up all the same.
+            or (each.kind == Kind.MAJOR and f"{each.name}_minor" not in own)
+        ]

@@ -96,6 +96,9 @@ class _Making:
         self.part = folder / f"{run.pk}-{uuid.uuid4().hex}.part"
         self.rows, self.said_at = 0, time.monotonic()
         self.seen: dict[str, Any] = {}
+        # Another program's form has marks of its own.
+        own = self.report.marks if run.form == ReportRun.Form.CSV else None
+        self.wish: dict[str, Any] = {**run.wish, **(own or {})}
 
     def done(self) -> bool:
         if self.run.tries >= MOST_TRIES:
@@ -138,7 +141,7 @@ class _Making:
         return Asked(
             member, period, main_zone(member), now,
             branches=None if every else tuple(sorted(seen & wanted if wanted else seen)),
-            comma=bool(wish.get("comma")),
+            comma=bool(self.wish.get("comma")),
         )  # fmt: skip
 
     def _write(self, asked: Asked) -> dict[str, Any]:
@@ -152,7 +155,8 @@ class _Making:
                 # Days and times are written by the database: always by ISO 8601.
                 cursor.execute("set local datestyle to 'ISO, YMD'")
             totals = control(self.report, asked)
-            wish = self.run.wish | {"form": self.run.form}
+            wish = self.wish | {"form": self.run.form, "encoding": self.report.encoding}
+            wish["before"] = int(self.report.before is not None)
             manifest = proof.manifest_of(self.report, asked, columns, wish, totals)
             self.seen = {
                 "branches": None if asked.branches is None else list(asked.branches),
@@ -182,9 +186,13 @@ class _Making:
             statement = self.report.statement(columns, lambda each: each.plain(zone))
             return write_lines(out, statement, given, self._told)
         statement = self.report.statement(columns, lambda each: each.written(zone, asked.comma))
-        mark = ";" if self.run.wish.get("semicolon") else ","
+        mark = ";" if self.wish.get("semicolon") else ","
+        before = self.report.before(asked) if self.report.before else ""
         heads = [str(each.title) for each in columns]
-        return write_csv(out, statement, given, heads, mark=mark, told=self._told)
+        return write_csv(
+            out, statement, given, heads, mark=mark, told=self._told,
+            before=before, encoding=self.report.encoding,
+        )  # fmt: skip
 
     def _spreadsheet(self, asked: Asked, columns: list[Column], manifest: dict[str, Any]) -> None:
         used = {each.get("currency") for each in manifest["totals"]} - {None}

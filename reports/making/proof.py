@@ -44,7 +44,10 @@ def manifest_of(
         else None,
         "clocks": _clocks(member, asked.branches),
         "filters": {"branches": _names(member, asked.branches)},
-        "form": {key: wish.get(key) for key in ("form", "language", "comma", "semicolon")},
+        "form": {
+            key: wish.get(key)
+            for key in ("form", "language", "comma", "semicolon", "encoding", "before")
+        },
         "layout": wish.get("layout"),
         "providers": _providers(member),
         "columns": [
@@ -188,7 +191,10 @@ def _rows(path: Path, manifest: Mapping[str, Any], names: Sequence[str]) -> Iter
         yield from _sheets(path)
         return
     mark = ";" if manifest["form"].get("semicolon") else ","
-    with path.open(encoding="utf-8-sig", newline="") as source:
+    encoding = manifest["form"].get("encoding") or "utf-8-sig"
+    with path.open(encoding=encoding, newline="") as source:
+        for _line in range(manifest["form"].get("before") or 0):
+            source.readline()
         table = csv.reader(source, delimiter=mark)
         next(table, None)
         yield from table

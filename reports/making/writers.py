@@ -20,6 +20,8 @@ CHUNK = 2_000
 # Wide enough for what columns of a kind hold.
 WIDTHS = {Kind.MOMENT: 20, Kind.WALL: 20, Kind.DAY: 12, Kind.TEXT: 22, Kind.WORD: 13}
 Told = Callable[[int], None]
+# The database's own names of alphabets.
+_NAMES = {"utf-8-sig": "UTF8", "cp1252": "WIN1252"}
 
 
 class Hashed:
@@ -48,15 +50,17 @@ def digest_of(path: Path) -> str:
 
 def write_csv(
     out: Hashed, statement: str, given: dict[str, Any], head: Iterable[str], *, mark: str,
-    told: Told,
+    told: Told, before: str = "", encoding: str = "utf-8-sig",
 ) -> int:  # fmt: skip
-    """Rows as CSV in UTF-8 with a mark of it, which spreadsheets need to read other alphabets.
+    """Rows as CSV, in UTF-8 with a mark of it, which spreadsheets need to read other alphabets.
 
-    How many rows there are.
+    How many rows there are. `before` is a line above the head.
     """
     quoted = (f'"{disarmed(each).replace(chr(34), chr(34) * 2)}"' for each in head)
-    out.write(("\ufeff" + mark.join(quoted) + "\n").encode())
-    return _copy(out, f"copy ({statement}) to stdout (format csv, delimiter '{mark}')", given, told)
+    first = f"{before}\n" if before else ""
+    out.write((first + mark.join(quoted) + "\n").encode(encoding))
+    how = f"format csv, delimiter '{mark}', encoding '{_NAMES[encoding]}'"
+    return _copy(out, f"copy ({statement}) to stdout ({how})", given, told)
 
 
 def write_lines(out: Hashed, statement: str, given: dict[str, Any], told: Told) -> int:

@@ -9,8 +9,8 @@ from django.db import connection, transaction
 
 from merchants.actions.branches import branches_by_ref, ensure_branches
 from merchants.actions.resource import Stored
-from merchants.models import Branch, ProviderAccount
-from merchants.queries import at_present_days
+from merchants.models import Bookmark, Branch, ProviderAccount
+from merchants.queries import MAIN, at_present_days
 from portal.upsert import upsert
 from providers.base.reading import Item, Reading
 from providers.base.records import SessionRecord, TransactionRecord
@@ -24,7 +24,8 @@ from terminals.actions import (
 )
 from terminals.queries import terminals_by_ref, terminals_by_tid
 from transactions import receipts
-from transactions.queries import cells_of
+from transactions.models import Change
+from transactions.queries import COUNTED, counted_of
 from transactions.receipts import Example
 from transactions.rollups import Cell, add, hold, refresh
 
@@ -39,7 +40,10 @@ COLUMNS = (
 REF = COLUMNS.index("ref")
 # Among the dictionaries that a run knows, the account's own.
 OWN = "own"
-BRANCH, DAY = COLUMNS.index("branch_id"), COLUMNS.index("business_day")
+PLACES = tuple(COLUMNS.index(name) for name in COUNTED)
+# COUNTED as a change has it.
+AFTER = ("branch_id", "day", "kind", "status", "captured")
+BEFORE = ("branch_before_id", "day_before", "kind_before", "status_before", "captured_before")
 RECEIPT_COLUMNS = ("transaction_id", "position", "ref", "kind", "dictionary_id", "body")
 SESSION_COLUMNS = (
     "account_id", "ref", "merchant_id", "branch_id", "terminal_id", "kind", "status",
@@ -96,7 +100,7 @@ def store_transactions(account: ProviderAccount, records: Records, at: datetime)
     latest = {made.record.ref: (item, made) for item, made in records}
     hold(account)
     # A change may move a row to another branch or day, and both are to be added up again.
-    cells = cells_of(account, list(latest))
+    before = counted_of(account, list(latest))
     rows = _rows(account, latest, at)
     written = upsert(
         "transactions_transaction",
@@ -112,9 +116,43 @@ def store_transactions(account: ProviderAccount, records: Records, at: datetime)
     _store_receipts(account, {ref: pk for pk, ref, _ in written}, changed, latest)
     _note_seen(account, [latest[ref][1].record for _, ref, _ in written])
     if written:
-        _add_up(account, written, cells, {row[REF]: (row[BRANCH], row[DAY]) for row in rows})
+        now = {row[REF]: tuple(row[place] for place in PLACES) for row in rows}
+        _add_up(account, written, _cells(before), _cells(now))
+        _note_changes(account, written, before, now, latest, at)
     inserted = sum(new for *_, new in written)
     return Stored(inserted, len(written) - inserted)
+
+
+def _cells(counted: dict[str, tuple[Any, ...]]) -> dict[str, Cell]:
+    return {ref: (branch, day) for ref, (branch, day, *_rest) in counted.items()}
+
+
+def _note_changes(
+    account: ProviderAccount, written: list[tuple[Any, ...]], before: dict[str, tuple[Any, ...]],
+    now: dict[str, tuple[Any, ...]], latest: dict[str, tuple[Item, Prepared]], at: datetime,
+) -> None:  # fmt: skip
+    """Remember what counts otherwise than before, and what came after its time was complete."""
+    mark = Bookmark.objects.filter(account=account, resource=MAIN).values_list(
+        "complete_to", flat=True
+    )
+    complete_to = mark.first()
+    rows = []
+    for pk, ref, new in written:
+        record = latest[ref][1].record
+        if new:
+            if complete_to is None or record.occurred_at >= complete_to:
+                continue
+            was: tuple[Any, ...] = (None,) * len(COUNTED)
+        elif (was := before[ref]) == now[ref]:
+            continue
+        rows.append(
+            Change(
+                merchant_id=account.merchant_id, transaction_id=pk, at=at,
+                currency=record.amount.currency,
+                **dict(zip(BEFORE, was, strict=True)), **dict(zip(AFTER, now[ref], strict=True)),
+            )
+        )  # fmt: skip
+    Change.objects.bulk_create(rows, batch_size=1000)
 
 
 def _add_up(

@@ -1,5 +1,6 @@
 """Transactions with their receipts, payment sessions, and what people add to them."""
 
+from transactions.models.changes import Change
 from transactions.models.limits import RefundLimit
 from transactions.models.rows import (
     DayTotal,
@@ -19,7 +20,7 @@ from transactions.models.rows import (
 from transactions.models.work import IssuedReceipt, Note, SharedReceipt
 
 __all__ = [
-    "DayTotal", "DeclineTotal", "HourTotal", "IssuedReceipt", "Kind", "Note", "Receipt",
+    "Change", "DayTotal", "DeclineTotal", "HourTotal", "IssuedReceipt", "Kind", "Note", "Receipt",
     "ReceiptDictionary", "RefundLimit", "Refunded", "Scheme", "Session", "SessionStatus",
     "SharedReceipt", "Status", "Total", "Transaction",
 ]  # fmt: skip
