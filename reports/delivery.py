@@ -14,12 +14,13 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from merchants.models import Membership, Right
-from merchants.queries import branches_for, in_force
+from merchants.queries import in_force
 from portal.encryption import unseal
 from reports.actions.planning import allowed
 from reports.catalogue import REPORTS
 from reports.links import link_to
 from reports.models import Destination, PlannedRun, ReportRun, Schedule
+from reports.queries import open_to
 
 # A link opens its file for so long.
 LINK_LASTS = timedelta(days=7)
@@ -48,9 +49,8 @@ def readers_of(schedule: Schedule, run: ReportRun, at: datetime) -> list[Members
     team = Membership.objects.filter(in_force(at), pk__in=wanted, user__is_active=True)
     found = []
     for each in team.select_related("user", "merchant", "custom_role").order_by("pk"):
-        seen = branches_for(each).values_list("pk", flat=True)
         may = each.may(Right.EXPORT) and each.may(REPORTS[run.report].right)
-        if may and run.is_open_to(each, seen):
+        if may and open_to(run, each):
             found.append(each)
     return found
 

@@ -6,6 +6,7 @@ A new address without a class fails here.
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,11 +37,12 @@ from merchants.models import (
 )
 from merchants.sync import run_sync
 from providers.nearpay.sandbox import DEMO_KEY, OTHER_KEY
-from reports.models import ReportRun
-from settlements.models import Reconciliation
+from reports.models import Destination, JournalAccount, Layout, Looked, ReportRun, Schedule
+from settlements.models import Document, Reconciliation
 from terminals.actions import draft_upload, unassign_terminal
 from terminals.models import BulkChange, Device, Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Stage, confirm
+from tests.plans import arrange
 from tests.refunds import refund_for_two
 from transactions.actions import share_receipt
 from transactions.models import Note, RefundLimit, Session, SharedReceipt, Transaction
@@ -69,6 +71,7 @@ PUBLIC = {
     "shared-pdf": "likewise",
     "genuine": "says what a code on paper is worth, and of a code that we did not sign nothing",
     "check-receipt": "confirms what is known already, alike for all that is not so",
+    "report-link": "a file's link, whose secret is the right to it, tried with the plans",
     "merchants:hook": "a provider calls it; the address is the secret, tried below",
     "api-schema": "describes the API, holds no rows",
     "api-docs": "likewise",
@@ -93,6 +96,10 @@ OBJECTS = {
     "transactions:withdraw", "transactions:note", "transactions:revoke-share",
     "transactions:session", "transactions:ask", "transactions:refund", "settlements:detail",
     "report", "cancel-report", "again-report", "report-file",
+    "layout", "remove-layout", "schedule", "pause-schedule", "resume-schedule", "newer-layout",
+    "remove-schedule", "remove-destination",
+    "settlements:month", "settlements:close", "settlements:open-again", "settlements:document",
+    "api-reports-detail", "api-reports-file", "api-reports-proof",
     "transactions:second", "transactions:at-provider", "merchants:branch-day",
     "api-operations-detail",
     "api-accounts-detail", "api-sync-runs-detail", "api-branches-detail", "api-terminals-detail",
@@ -114,12 +121,14 @@ API_MOVES = {"api-terminals-assign", "api-terminals-unassign", "api-terminals-di
 # These change something of one's own, and are no page.
 FORMS = {
     "merchants:choose-member", "merchants:choose-branch", "merchants:save-view", "merchants:leave",
-    "search-fetch",
+    "search-fetch", "changes-seen", "settlements:close-all",
 }  # fmt: skip
 # Everybody's, narrowed to what is theirs.
 COLLECTIONS = {
     "home", "search", "search-fetch", "api-search", "notices", "alert-choices",
-    "reports", "new-report", "merchants:choose-branch", "merchants:save-view",
+    "reports", "new-report", "new-layout", "new-schedule", "destinations", "journal", "changes",
+    "changes-seen", "settlements:closing", "settlements:close-all", "api-reports-list",
+    "merchants:choose-branch", "merchants:save-view",
     "terminals:people", "terminals:new", "terminals:new-branch", "terminals:all-operations",
     "terminals:differences", "terminals:many", "terminals:template", "terminals:choose",
     "terminals:report",
@@ -200,6 +209,7 @@ def two(stage: Stage) -> tuple[int, int]:
             at=timezone.now(),
         )  # fmt: skip
         refund_for_two(by=member, at=timezone.now())
+        arrange(by=member, at=NOON)
         ReportRun.objects.create(
             merchant=member.merchant, member=member, report="fleet", form="csv", state="DONE",
             wish={"since": "2026-11-01", "until": "2026-12-01"}, asked_at=NOON, finished_at=NOON,
@@ -219,7 +229,17 @@ def mallory(stage: Stage, db: None) -> Membership:
 
 
 @pytest.fixture
-def worlds(two: tuple[int, int], alice: Membership, mallory: Membership) -> dict[str, Any]:
+def worlds(
+    two: tuple[int, int], alice: Membership, mallory: Membership, settings: Any, tmp_path: Path
+) -> dict[str, Any]:
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "fleet.csv").write_text("Terminal\n")
+    settings.STORAGES = settings.STORAGES | {
+        "reports": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path)},
+        }
+    }
     own, other = (ProviderAccount.objects.select_related("merchant").get(pk=pk) for pk in two)
     return {"own": own, "other": other, "alice": alice, "mallory": mallory}
 
@@ -259,7 +279,19 @@ def own_url(name: str, account: ProviderAccount) -> str:
         pk = BulkChange.objects.filter(merchant=account.merchant).order_by("pk")[0].pk
     elif name in DIFFERENCES:
         pk = Drift.objects.filter(account=account).order_by("pk")[0].pk
-    elif name in ("report", "cancel-report", "again-report"):
+    elif name in ("layout", "remove-layout"):
+        pk = Layout.objects.filter(merchant=account.merchant).order_by("pk")[0].pk
+    elif name == "remove-schedule":
+        pk = Schedule.objects.filter(merchant=account.merchant).order_by("-pk")[0].pk
+    elif "schedule" in name or name == "newer-layout":
+        pk = Schedule.objects.filter(merchant=account.merchant).order_by("pk")[0].pk
+    elif name == "remove-destination":
+        pk = Destination.objects.filter(merchant=account.merchant).order_by("pk")[0].pk
+    elif name == "settlements:document":
+        pk = Document.objects.filter(merchant=account.merchant).order_by("pk")[0].pk
+    elif name in ("settlements:month", "settlements:close", "settlements:open-again"):
+        pk = account.branches.order_by("pk")[0].branch_id
+    elif name in ("report", "cancel-report", "again-report") or name.startswith("api-reports"):
         pk = ReportRun.objects.filter(merchant=account.merchant).order_by("pk")[0].pk
     elif name == "report-file":
         # What proves it needs no file.
@@ -313,6 +345,12 @@ def state() -> dict[str, Any]:
         "people": list(TerminalUser.objects.order_by("pk").values_list("name", "erased_at")),
         "shares": list(SharedReceipt.objects.order_by("pk").values_list("revoked_at", "opened")),
         "notes": Note.objects.count(),
+        "layouts": list(Layout.objects.order_by("pk").values_list("pk", "version")),
+        "schedules": list(Schedule.objects.order_by("pk").values_list("pk", "paused_at")),
+        "servers": Destination.objects.count(),
+        "closes": Document.objects.count(),
+        "looks": Looked.objects.count(),
+        "books": JournalAccount.objects.count(),
         "reports": list(ReportRun.objects.order_by("pk").values_list("pk", "state")),
         "limits": list(RefundLimit.objects.order_by("pk").values_list("most_minor", "alone_minor")),
         "agreed": Operation.objects.exclude(agreed_by=None).count(),
@@ -387,7 +425,7 @@ class TestOutsider:
 
     @staticmethod
     def _url(name: str) -> str:
-        if name in ("merchants:connect", "new-report"):
+        if name in ("merchants:connect", "new-report", "new-layout", "new-schedule"):
             return reverse(name, args=["nearpay" if name == "merchants:connect" else "fleet"])
         return reverse(name) + ("?page_size=500" if name.startswith("api-") else "")
 
@@ -443,7 +481,9 @@ class TestOutsider:
 def _only_post(name: str) -> bool:
     return name in (
         "settlements:reconcile", "terminals:off-board", *API_MOVES, "cancel-report",
-        "again-report",
+        "again-report", "remove-layout", "pause-schedule", "resume-schedule", "newer-layout",
+        "remove-schedule", "remove-destination", "changes-seen", "settlements:close",
+        "settlements:open-again", "settlements:close-all",
         *(DIFFERENCES - {"terminals:difference"}),
         *(CHANGES - {"terminals:change", "terminals:failed"}),
         "merchants:sync-now", "merchants:pause", "merchants:resume", "merchants:remove-view",
@@ -526,6 +566,26 @@ RIGHTS = {
     "terminals:off-board": Right.FLEET,
     "terminals:describe": Right.FLEET,
     "terminals:sheet": Right.FLEET,
+    **dict.fromkeys(
+        (
+            "settlements:closing", "settlements:month", "changes", "changes-seen",
+        ),
+        Right.FIGURES,
+    ),
+    **dict.fromkeys(
+        ("settlements:close", "settlements:close-all"), Right.CLOSE
+    ),
+    "settlements:open-again": Right.REOPEN,
+    **dict.fromkeys(
+        (
+            "new-layout", "new-schedule", "journal", "layout", "remove-layout",
+            "settlements:document",
+        ),
+        Right.EXPORT,
+    ),
+    "destinations": Right.ACCOUNTS,
+    "remove-destination": Right.ACCOUNTS,
+    "api-reports-list": Right.EXPORT,
     "settlements:reconcile": Right.FLEET,
     "merchants:branch-day": Right.FLEET,
     "transactions:withdraw": Right.PAYMENTS,
@@ -549,10 +609,13 @@ RIGHTS = {
 }  # fmt: skip
 # Everybody's own: what they show is narrowed to what the person may see.
 OWN = {
-    "home", "notices", "merchants:choose-member", *(FORMS - {"search-fetch"}),
+    "home", "notices", "merchants:choose-member",
+    *(FORMS - {"search-fetch", "changes-seen", "settlements:close-all"}),
     "merchants:remove-view",
     # A report is its person's alone; what they may have is asked when it is made, and tried there.
-    "report", "cancel-report", "again-report", "report-file",
+    "report", "cancel-report", "again-report", "report-file", "schedule", "pause-schedule",
+    "resume-schedule", "newer-layout", "remove-schedule", "api-reports-detail",
+    "api-reports-file", "api-reports-proof",
 }  # fmt: skip
 
 

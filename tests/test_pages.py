@@ -11,11 +11,12 @@ from merchants.actions.drift import Said, note_drift
 from merchants.forms import DEMO_PASSWORD
 from merchants.models import Drift, Membership, Operation, ProviderAccount, SyncRun
 from merchants.sync import run_sync
-from reports.models import ReportRun
-from settlements.models import Reconciliation
+from reports.models import Layout, ReportRun, Schedule
+from settlements.models import Document, Reconciliation
 from terminals.actions import draft_upload, unassign_terminal
 from terminals.models import BulkChange, Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, Stage, confirm
+from tests.plans import arrange
 from tests.refunds import refund_for_two
 from transactions.actions import issue_receipt, share_receipt
 from transactions.genuine import code_of
@@ -81,6 +82,7 @@ def furnish(account: ProviderAccount) -> None:
         amount_minor=5000, captured_minor=5000,
     )  # fmt: skip
     refund_for_two(by=by, at=NOON)
+    arrange(by=by, at=NOON)
     ReportRun.objects.create(
         merchant=account.merchant, member=by, report="daily-sales", form="csv", state="DONE",
         wish={"since": "2026-11-01", "until": "2026-12-01"}, asked_at=NOON, finished_at=NOON,
@@ -136,6 +138,16 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "refund": f"/transactions/{first(Transaction)}/refund/",
         "elsewhere": f"/transactions/{first(Transaction)}/at-provider/",
         "reports": "/reports/",
+        "new layout": "/reports/layouts/of/transactions/",
+        "layout": f"/reports/layouts/{Layout.objects.order_by('pk')[0].pk}/",
+        "new schedule": "/reports/schedules/of/transactions/",
+        "schedule": f"/reports/schedules/{Schedule.objects.order_by('pk')[0].pk}/",
+        "servers": "/reports/servers/",
+        "journal": "/reports/journal/",
+        "changes": "/reports/changes/",
+        "closing": "/reconciliations/closing/?month=2026-11",
+        "month": f"/reconciliations/closing/{Document.objects.order_by('pk')[0].branch_id}/"
+        "?month=2026-11",
         "new report": "/reports/new/transactions/",
         "report": f"/reports/{ReportRun.objects.order_by('pk')[0].pk}/",
         "limits": "/transactions/refunds/limits/",

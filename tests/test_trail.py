@@ -5,6 +5,7 @@ from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
+import asyncssh
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
@@ -30,11 +31,13 @@ from merchants.models import (
 )
 from merchants.sync import run_sync
 from providers.nearpay.sandbox import OTHER_KEY
-from reports.actions import ask_report
-from reports.models import ReportRun
+from reports.actions import ask_report, pause_schedule, plan_report
+from reports.models import Destination, Layout, ReportRun
+from settlements.models import Document
 from terminals.actions import draft_chosen, draft_upload, unassign_terminal
 from terminals.models import BulkChange, Terminal, TerminalUser
 from tests.conftest import NOON, QUICK, Played, confirm
+from tests.plans import arrange
 from tests.refunds import refund_for_two
 from tests.test_access import addresses
 from transactions.actions import issue_receipt, share_receipt
@@ -48,9 +51,16 @@ WITHOUT = {
     "theme": "likewise",
     "terminals:columns": "reads one's own draft in another way; nothing is asked of anybody",
     "check-receipt": "answers anybody alike, and stores nothing",
+    "report-link": "hands a file to whoever has its link, and says so, tried with the plans",
     "merchants:hook": "a provider's word that something changed; what is read then is a run's",
 }
 PASSWORD, OTHER_PASSWORD = "a long enough one 7", "another long one 8"
+HOST_KEY = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
+
+
+@pytest.fixture(autouse=True)
+def _servers(settings: Any) -> None:
+    settings.DELIVERY_HOSTS = ["sftp.books.test"]
 
 
 @pytest.fixture
@@ -115,6 +125,13 @@ def changes(
         merchant=alice.merchant, member=alice, report="fleet", form="csv", asked_at=NOON,
         wish={"since": "2026-11-01", "until": "2026-12-01"},
     )  # fmt: skip
+    planned = arrange(by=alice, at=NOON)
+    slept = plan_report(
+        by=alice, report="fleet", form="csv", wish=planned.wish, name="Asleep", rhythm="DAILY",
+        hour=8, zone="Asia/Riyadh", way="KEPT", at=NOON,
+    )  # fmt: skip
+    pause_schedule(schedule=slept, by=alice, at=NOON)
+    layout, closed = Layout.objects.get().pk, Document.objects.get()
     held = fleet[0].terminal_user_id
     assert held is not None
     # One that is a mobile number, as not every made-up one is.
@@ -344,6 +361,66 @@ def changes(
         "merchants:keeping": (
             reverse("merchants:keeping"), {"months": "24"}, "merchant.keeping_changed",
         ),
+        "new-layout": (
+            reverse("new-layout", args=["fleet"]),
+            {"name": "New", "on-terminal": "on", "place-terminal": "1"}, "layout.made",
+        ),
+        "layout": (
+            reverse("layout", args=[layout]), {"on-branch": "on", "place-branch": "1"},
+            "layout.changed",
+        ),
+        "remove-layout": (reverse("remove-layout", args=[layout]), {}, "layout.removed"),
+        "new-schedule": (
+            reverse("new-schedule", args=["fleet"]),
+            {
+                "name": "Weekly", "rhythm": "WEEKLY", "weekday": "0", "day": "1", "hour": "7",
+                "zone": "Asia/Riyadh", "patience": "6", "way": "KEPT", "form": "csv", "marks": "",
+            },
+            "schedule.made",
+        ),
+        "pause-schedule": (
+            reverse("pause-schedule", args=[planned.pk]), {}, "schedule.paused",
+        ),
+        "resume-schedule": (
+            reverse("resume-schedule", args=[slept.pk]), {}, "schedule.resumed",
+        ),
+        "newer-layout": (
+            reverse("newer-layout", args=[planned.pk]), {}, "schedule.took_layout",
+        ),
+        "remove-schedule": (
+            reverse("remove-schedule", args=[planned.pk]), {}, "schedule.removed",
+        ),
+        "destinations": (
+            reverse("destinations"),
+            {
+                "name": "New", "host": "sftp.books.test", "port": "22", "username": "b",
+                "host_key": HOST_KEY, "password": "a secret of the books",
+            },
+            "destination.added",
+        ),
+        "remove-destination": (
+            reverse("remove-destination", args=[Destination.objects.get().pk]), {},
+            "destination.removed",
+        ),
+        "journal": (reverse("journal"), {"sales": "8400"}, "journal.mapped"),
+        "changes-seen": (
+            reverse("changes-seen"), {"until": NOON.isoformat()}, "changes.looked_at",
+        ),
+        "settlements:close": (
+            reverse("settlements:close", args=[closed.branch_id]),
+            {
+                "span": "DAY", "since": (closed.since - timedelta(days=1)).isoformat(),
+                "anyway": "on", "reason": "Tried",
+            },
+            "day.closed",
+        ),
+        "settlements:open-again": (
+            reverse("settlements:open-again", args=[closed.branch_id]),
+            {"span": "DAY", "since": closed.since.isoformat(), "reason": "Tried"}, "day.reopened",
+        ),
+        "settlements:close-all": (
+            reverse("settlements:close-all"), {"month": "2026-10"}, "day.close_asked",
+        ),
         "merchants:close-gap": (
             reverse("merchants:close-gap", args=[account.gaps.get().pk]), {}, "gap.asked",
         ),
@@ -460,7 +537,8 @@ READING = {
     "terminals:operations",
     "terminals:detail", "terminals:people", "terminals:person", "transactions:list",
     "transactions:detail", "transactions:slip", "transactions:pdf", "transactions:at-provider",
-    "settlements:list", "reports", "report", "report-file",
+    "settlements:list", "reports", "report", "report-file", "schedule", "changes",
+    "settlements:closing", "settlements:month", "settlements:document",
     "transactions:sessions", "transactions:session",
     "settlements:detail",
 }  # fmt: skip
@@ -480,6 +558,7 @@ def test_what_is_only_read_takes_no_post(
     draft_upload(title="x", header=["a"], rows=[["1"]], by=alice, key="f", at=NOON)
     days = {"since": "2026-11-01", "until": "2026-12-01"}
     ask_report(by=alice, report="fleet", form="csv", wish=days, at=NOON)
+    arrange(by=alice, at=NOON)
     for name in READING:
         path = own_url(name, account) if name in OBJECTS else reverse(name)
         assert browser.post(path).status_code == 405, name

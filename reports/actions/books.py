@@ -11,7 +11,6 @@ from reports.models import JournalAccount
 def map_journal(*, by: Membership, codes: dict[str, str]) -> None:
     """Keep to which account each kind of journal line goes; an empty one is the usual again."""
     by.need(Right.EXPORT)
-    by.need(Right.FIGURES)
     Merchant.objects.select_for_update(no_key=True).get(pk=by.merchant_id)
     own = JournalAccount.objects.filter(merchant=by.merchant_id)
     before = dict(own.values_list("key", "code"))

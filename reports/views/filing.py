@@ -23,7 +23,8 @@ from portal.conflicts import Conflict
 from reports.actions import ask_again, ask_report, cancel_report
 from reports.catalogue import REPORTS, Report
 from reports.forms import ReportForm
-from reports.models import Layout, ReportRun, Schedule
+from reports.models import Layout, ReportRun
+from reports.queries import open_to, runs_of, schedules_of
 
 SHOWN = 20
 
@@ -37,17 +38,10 @@ def reports(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "reports": own, "runs": _titled(runs_of(member)[:SHOWN]), "zone": main_zone(member),
         "freshness": freshness_of(member),
-        "schedules": _titled(
-            Schedule.objects.filter(merchant=member.merchant_id, member=member).order_by("-pk")
-        ),
+        "schedules": _titled(schedules_of(member)),
         "may_send": member.may(Right.ACCOUNTS),
     }  # fmt: skip
     return htmx.page(request, "reports/catalogue.html", context, fragment="runs")
-
-
-def runs_of(member: Membership) -> Any:
-    """What somebody has asked for, the latest first: nobody sees another's."""
-    return ReportRun.objects.filter(merchant=member.merchant_id, member=member).order_by("-pk")
 
 
 def _titled(runs: Any) -> list[Any]:
@@ -106,8 +100,7 @@ def _reader(request: HttpRequest, found: ReportRun) -> Membership:
     """Who looks at a report, where they may still see all that is in it."""
     member = member_with(request, Right.EXPORT)
     member.need(REPORTS[found.report].right)
-    seen = branches_for(member).values_list("pk", flat=True)
-    if found.manifest and not found.is_open_to(member, seen):
+    if not open_to(found, member):
         raise PermissionDenied(_("You may see less than when this was made. Ask for it once more."))
     return member
 

@@ -33,6 +33,7 @@ from reports.catalogue import REPORTS, Report
 from reports.forms import DestinationForm, LayoutForm, ScheduleForm
 from reports.links import opened
 from reports.models import Destination, Layout, PlannedRun, ReportRun, Schedule
+from reports.queries import open_to, schedules_of
 from reports.views.filing import report_of
 
 SHOWN = 20
@@ -106,12 +107,6 @@ def drop_layout(request: HttpRequest, found: Layout) -> HttpResponse:
 
 
 # schedules
-
-
-def schedules_of(member: Membership) -> Any:
-    """One's own schedules: nobody sees another's."""
-    own = Schedule.objects.filter(merchant=member.merchant_id, member=member)
-    return own.select_related("destination").order_by("-pk")
 
 
 @login_required
@@ -283,6 +278,5 @@ def _linked(secret: str) -> tuple[ReportRun, Membership] | None:
         if planned is None or reader is None or run is None:
             return None
         may = reader.may(Right.EXPORT) and reader.may(REPORTS[run.report].right)
-        seen = branches_for(reader).values_list("pk", flat=True)
         there = storages["reports"].exists(run.file)
-        return (run, reader) if may and there and run.is_open_to(reader, seen) else None
+        return (run, reader) if may and there and open_to(run, reader) else None

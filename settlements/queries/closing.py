@@ -152,6 +152,8 @@ class BranchMonth:
     branch: Branch
     cells: list[Cell]
     month: list[Document]
+    # Every document of its days and of itself, the newest first.
+    papers: list[Document]
 
     @property
     def closed(self) -> bool:
@@ -177,9 +179,11 @@ def calendar(
     pks = [each.pk for each in branches]
     accounts, figures = _accounts(pks), roll_ups(pks, first, until)
     papers: dict[tuple[int, str, date], list[Document]] = {}
+    by_branch: dict[int, list[Document]] = {}
     listed = Document.objects.filter(branch__in=pks, since__gte=first, since__lt=until)
     for each in listed.select_related("made_by").order_by("number"):
         papers.setdefault((each.branch_id, each.span, each.since), []).append(each)
+        by_branch.setdefault(each.branch_id, []).append(each)
     days = [first + timedelta(days=number) for number in range((until - first).days)]
     return [
         BranchMonth(
@@ -192,6 +196,7 @@ def calendar(
                 for day in days
             ],
             _standing(papers.get((each.pk, Span.MONTH, first), [])),
+            sorted(by_branch.get(each.pk, []), key=lambda paper: -paper.number),
         )
         for each in branches
     ]  # fmt: skip
