@@ -1,12 +1,13 @@
 """What has changed since somebody last looked: late rows, flipped states, totals, terminals."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, Q
 
 from merchants.actions.trail import record
 from merchants.models import Branch, Membership
@@ -69,6 +70,8 @@ class Changed:
     moved: list[Moved]
     terminals: list[Terminal]
     more: dict[str, int]
+    # On whose wall clock it is told: that of most branches.
+    zone: str
 
     @property
     def nothing(self) -> bool:
@@ -86,24 +89,25 @@ def changed(member: Membership, since: datetime, until: datetime) -> Changed:
     own = Change.objects.filter(merchant=member.merchant_id, at__gt=since, at__lte=until)
     own = own.filter(branch_limit(member))
     new = terminals_for(member).filter(learned_at__gt=since, learned_at__lte=until)
-    late, late_more = _some(own.filter(day_before=None))
-    flips = own.exclude(day_before=None).exclude(status_before=F("status"))
-    flipped, flipped_more = _some(flips)
-    terminals = list(new.order_by("-learned_at", "-pk")[:SHOWN])
-    more = {"late": late_more, "flipped": flipped_more}
-    if len(terminals) == SHOWN:
-        more["terminals"] = new.count() - SHOWN
-    return Changed(since, until, late, flipped, _moved(member, since, until), terminals, more)
-
-
-def _some(rows: QuerySet[Change]) -> tuple[list[Change], int]:
-    found = list(rows.select_related("transaction", "branch").order_by("-at", "-pk")[: SHOWN + 1])
-    more = rows.count() - SHOWN if len(found) > SHOWN else 0
-    return found[:SHOWN], more
-
-
-def _moved(member: Membership, since: datetime, until: datetime) -> list[Moved]:
+    is_late = Q(day_before=None)
+    is_flip = ~is_late & ~Q(status_before=F("status"))
+    rows = own.select_related("transaction", "branch").order_by("-at", "-pk")
+    late, flipped = (list(rows.filter(which)[:SHOWN]) for which in (is_late, is_flip))
+    terminals = list(new.order_by("-learned_at", "-pk")[: SHOWN + 1])
+    counts = own.aggregate(late=Count("pk", filter=is_late), flipped=Count("pk", filter=is_flip))
+    more = {name: max(count - SHOWN, 0) for name, count in counts.items()}
+    more["terminals"] = new.count() - SHOWN if len(terminals) > SHOWN else 0
     branches = {each.pk: each for each in branches_for(member)}
+    zones = Counter(each.zone for each in branches.values()).most_common(1)
+    return Changed(
+        since, until, late, flipped, _moved(member, since, until, branches),
+        terminals[:SHOWN], more, zones[0][0] if zones else "UTC",
+    )  # fmt: skip
+
+
+def _moved(
+    member: Membership, since: datetime, until: datetime, branches: dict[int, Branch]
+) -> list[Moved]:
     given: dict[str, Any] = {
         "merchant": member.merchant_id, "since": since, "until": until, "most": SHOWN,
         "every": member.sees_every_branch, "branches": list(branches),

@@ -11,7 +11,7 @@ from django.utils.timezone import is_aware, now
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from merchants.models import Right
-from merchants.queries import freshness_of, main_zone, member_with
+from merchants.queries import freshness_of, member_with
 from portal import htmx
 from reports.actions import map_journal
 from reports.catalogue.journal import DATEV, USUAL
@@ -28,8 +28,9 @@ def changes(request: HttpRequest) -> HttpResponse:
     member = member_with(request, Right.FIGURES)
     moment = now()
     since = last_look(member, moment)
+    found = changed(member, since, moment)
     context = {
-        "found": changed(member, since, moment), "zone": main_zone(member),
+        "found": found, "zone": found.zone,
         "freshness": freshness_of(member), "until": moment.isoformat(),
         "may_look_up": member.may(Right.LOOK_UP),
     }  # fmt: skip
