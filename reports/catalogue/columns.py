@@ -60,6 +60,9 @@ class Column:
             return with_offset(self.sql, zone)
         if self.kind == Kind.WALL:
             return f"date_trunc('second', {self.sql} at time zone {zone})"
+        if self.kind == Kind.YES:
+            # Some programs make a formula of a truth.
+            return self.written(zone, comma=False)
         return self.sql
 
     def plain(self, zone: str) -> str:

@@ -83,7 +83,7 @@ def write_xlsx(
     path: Path, statement: str, given: dict[str, Any], columns: list[Column], *,
     rows: int, places: int, proof: list[dict[str, str]], right_to_left: bool, told: Told,
 ) -> None:  # fmt: skip
-    """Rows as sheets with typed cells: identifiers are texts, sums are formulas, the head stays."""
+    """Rows as sheets with typed cells: identifiers are texts, the head stays; then the proof."""
     heads = _apart([str(each.title) for each in columns])
     book = rustpy_xlsxwriter.FastExcel(str(path))
     book.format(bold_headers=True).freeze(row=1)
