@@ -123,7 +123,9 @@ class TestFormulas:
         client = Client()
         client.force_login(alice.user)
         confirm(client, alice.user)
-        listed: Any = client.get("/transactions/?day_from=2026-08-01&columns=reference&columns=amount&download=csv")
+        listed: Any = client.get(
+            "/transactions/?day_from=2026-08-01&columns=reference&columns=amount&download=csv"
+        )
         fleet = client.get("/terminals/report/?format=csv")
         assert fleet.status_code == 200
         commas = {

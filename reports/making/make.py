@@ -117,7 +117,8 @@ class _Making:
         except OSError as problem:
             # The spreadsheet's library says it in words alone.
             full = problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-            if not full and not ("os error 28" in str(problem) or "No space" in str(problem)):
+            said = ("os error 28", "os error 27", "No space", "File too large")
+            if not full and not any(each in str(problem) for each in said):
                 raise
             log.exception("report %s", self.run.pk)
             return self._fail(_("There is no room for the file. Whoever runs the portal can help."))

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -79,6 +80,17 @@ def _copy(out: Hashed, statement: str, given: dict[str, Any], told: Told) -> int
         return int(cursor.rowcount)
 
 
+@contextmanager
+def _survived() -> Iterator[None]:
+    """A file that cannot be written makes the library panic, which would end the whole worker."""
+    try:
+        yield
+    except BaseException as problem:
+        if type(problem).__name__ != "PanicException":
+            raise
+        raise OSError(str(problem)) from None
+
+
 def write_xlsx(
     path: Path, statement: str, given: dict[str, Any], columns: list[Column], *,
     rows: int, places: int, proof: list[dict[str, str]], right_to_left: bool, told: Told,
@@ -96,7 +108,7 @@ def write_xlsx(
         Kind.DAY: rustpy_xlsxwriter.Format().set_num_format("yyyy-mm-dd"),
     }
     formats: Any = [plain.get(each.kind) for each in columns]
-    with connection.chunked_cursor() as cursor:
+    with connection.chunked_cursor() as cursor, _survived():
         cursor.cursor.itersize = CHUNK
         cursor.execute(statement, given)
         records = _records(cursor, heads, told)
