@@ -11,6 +11,7 @@ from portal import embedded
 OPTIONAL = {
     "chromium": "the browser tests (apt install chromium)",
     "msgfmt": "the check for missing translations (apt install gettext)",
+    "soffice": "what office programs make of files (apt install libreoffice-calc)",
 }
 
 

@@ -19,7 +19,7 @@ SHEET = 1_048_574
 # Rows that a spreadsheet's cursor takes at a time.
 CHUNK = 2_000
 # Wide enough for what columns of a kind hold.
-WIDTHS = {Kind.MOMENT: 20, Kind.WALL: 20, Kind.DAY: 12, Kind.TEXT: 22, Kind.WORD: 13}
+WIDTHS = {Kind.MOMENT: 27, Kind.WALL: 20, Kind.DAY: 12, Kind.TEXT: 22, Kind.WORD: 13}
 Told = Callable[[int], None]
 # The database's own names of alphabets.
 _NAMES = {"utf-8-sig": "UTF8", "cp1252": "WIN1252"}
@@ -117,7 +117,10 @@ def write_xlsx(
             book.sheet(
                 _("Rows") + (f" {number + 1}" if number else ""),
                 some if rows else [dict.fromkeys(heads)],
-                column_widths=[WIDTHS.get(each.kind, 14) for each in columns],
+                column_widths=[
+                    max(WIDTHS.get(each.kind, 14), min(len(head) + 2, 32))
+                    for head, each in zip(heads, columns, strict=True)
+                ],
                 column_formats=formats,
                 ignore_errors=[
                     head for head, each in zip(heads, columns, strict=True)
