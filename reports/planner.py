@@ -19,7 +19,9 @@ from merchants.actions.mail import keep_letter
 from merchants.actions.trail import Scene, acting, record
 from merchants.models import Bookmark, Door, Gap, Membership, ProviderAccount
 from merchants.queries import MAIN, branches_for, in_force
+from merchants.sync.locks import lock_key, taken
 from portal import isolation
+from portal.celery import wake
 from reports.actions.asking import TooMany, ask_report
 from reports.delivery import NotDelivered, failure_letter, letters, upload
 from reports.models import PlannedRun, ReportRun, Schedule
@@ -30,6 +32,7 @@ Clock = Callable[[], datetime]
 # How often a server that does not answer is tried, longer apart each time.
 MOST_TRIES = 8
 AT_ONCE = 200
+ODD = timedelta(minutes=5)
 
 
 def tend(clock: Clock) -> int:
@@ -55,9 +58,25 @@ def tend(clock: Clock) -> int:
             try:
                 steps += _step(pk, clock)
             except Exception:
-                # One odd schedule must not keep the others back.
+                # One odd schedule must not keep the others back, nor come again at once.
                 log.exception("planned run %s", pk)
+                PlannedRun.objects.filter(pk=pk).update(next_try_at=clock() + ODD)
     return steps
+
+
+def deliver(pk: int, clock: Clock) -> int:
+    """Put the file of a planned run onto its server, if nobody else does; how many steps."""
+    with isolation.everywhere():
+        merchant = PlannedRun.objects.filter(pk=pk).values_list("merchant", flat=True).first()
+    if merchant is None:
+        return 0
+    with isolation.of(merchant), taken([lock_key(pk, "planned")]) as mine:
+        planned = _open(pk) if mine else None
+        if planned is None or planned.state != State.SENDING or planned.next_try_at > clock():
+            return 0
+        member = planned.schedule.member
+        with acting(Scene(Door.JOB, member.user, member)):
+            return _upload(planned, clock)
 
 
 @transaction.atomic
@@ -86,23 +105,28 @@ def _plan(pk: int, clock: Clock) -> int:
     return len(rows)
 
 
-def _step(pk: int, clock: Clock) -> int:
+def _open(pk: int) -> PlannedRun | None:
     own = PlannedRun.objects.select_related("schedule__member__user", "schedule__member__merchant")
-    planned = own.filter(pk=pk, state__in=PlannedRun.OPEN, schedule__paused_at=None).first()
+    return own.filter(pk=pk, state__in=PlannedRun.OPEN, schedule__paused_at=None).first()
+
+
+def _step(pk: int, clock: Clock) -> int:
+    planned = _open(pk)
     if planned is None:
         return 0
     member = planned.schedule.member
-    with acting(Scene(Door.JOB, member.user, member)):
-        if planned.state == State.SENDING and planned.schedule.way == Schedule.Way.SFTP:
-            return _upload(planned, clock)
-        with transaction.atomic():
-            # Of two that look at once, the second finds it further.
-            held = PlannedRun.objects.select_for_update(skip_locked=True, of=("self",))
-            if not held.filter(pk=pk, state=planned.state).exists():
-                return 0
-            return {State.WAITING: _ask, State.MAKING: _look, State.SENDING: _mail}[
-                State(planned.state)
-            ](planned, clock())
+    if planned.state == State.SENDING and planned.schedule.way == Schedule.Way.SFTP:
+        # A slow server holds up nobody but itself.
+        wake("reports.deliver", pk)
+        return 0
+    with acting(Scene(Door.JOB, member.user, member)), transaction.atomic():
+        # Of two that look at once, the second finds it further.
+        held = PlannedRun.objects.select_for_update(skip_locked=True, of=("self",))
+        if not held.filter(pk=pk, state=planned.state).exists():
+            return 0
+        return {State.WAITING: _ask, State.MAKING: _look, State.SENDING: _mail}[
+            State(planned.state)
+        ](planned, clock())
 
 
 def _ask(planned: PlannedRun, now: datetime) -> int:

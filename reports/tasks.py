@@ -12,7 +12,7 @@ from portal.celery import wake
 from reports.actions import forget_files, sweep_files, sweep_parts
 from reports.health import note_alerts
 from reports.making.make import make, open_runs
-from reports.planner import tend
+from reports.planner import deliver, tend
 
 
 @shared_task(name="reports.note_alerts")
@@ -43,6 +43,12 @@ def make_due() -> int:
 def tend_() -> int:
     """Bring what comes by schedule one step on."""
     return tend(timezone.now)
+
+
+@shared_task(name="reports.deliver")
+def deliver_(pk: int) -> int:
+    """Put a planned file onto its server."""
+    return deliver(pk, timezone.now)
 
 
 @shared_task(name="reports.forget_files")

@@ -38,7 +38,7 @@ from reports.links import link_to, opened
 from reports.making import proof
 from reports.making.make import make, open_runs
 from reports.models import Destination, Layout, PlannedRun, ReportRun, Schedule
-from reports.planner import tend
+from reports.planner import deliver, tend
 from tests.conftest import NOON, QUICK, Kept
 from tests.sftp import Sftp
 
@@ -100,7 +100,7 @@ def planned(by: Membership, **more: Any) -> Schedule:
 def settle(clock: Clock) -> None:
     """Until nothing more happens: what the worker and beat do."""
     with isolation.nobody():
-        while tend(clock) + _made(clock):
+        while tend(clock) + _made(clock) + _delivered(clock):
             pass
 
 
@@ -108,6 +108,12 @@ def _made(clock: Clock) -> int:
     with isolation.everywhere():
         runs = open_runs()
     return sum(make(pk, clock) for pk in runs)
+
+
+def _delivered(clock: Clock) -> int:
+    with isolation.everywhere():
+        sending = list(PlannedRun.objects.filter(state="SENDING").values_list("pk", flat=True))
+    return sum(deliver(pk, clock) for pk in sending)
 
 
 def sent() -> list[Any]:
