@@ -671,7 +671,8 @@ class TestRoles:
             *(
                 pytest.param(*each, marks=pytest.mark.prove)
                 for each in (
-                    ("OWNER", None), *(("CUSTOM", [right]) for right in ("LOOK_UP", "FIGURES", "ACCOUNTS")),
+                    ("OWNER", None), ("CUSTOM", ["LOOK_UP"]), ("CUSTOM", ["FIGURES"]),
+                    ("CUSTOM", ["ACCOUNTS"]),
                 )
             ),
         ],
