@@ -30,8 +30,10 @@ MOST_ATTACHED = 8 * 2**20
 ANSWERS, WHOLE = 20, 15 * 60
 CHUNK = 256 * 1024
 TYPES = {
-    "csv": ("text", "csv"), "jsonl": ("application", "jsonl"), "pdf": ("application", "pdf"),
-    "xlsx": ("application", "vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    # As bytes: the ends of lines of a text are changed on its way.
+    "csv": "application/octet-stream", "jsonl": "application/octet-stream",
+    "pdf": "application/pdf",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }  # fmt: skip
 
 
@@ -76,15 +78,19 @@ def letters(planned: PlannedRun, run: ReportRun, portal: str, at: datetime) -> l
             subject = f"{reader.merchant.name}: {schedule.name} {planned.since}"
             mail = EmailMessage(subject.replace("\n", " "), text, None, [reader.user.email])
         if attached:
-            kind = "/".join(TYPES[run.form])
-            mail.attach(run.file.rpartition("/")[2], content, kind)
+            mail.attach(run.file.rpartition("/")[2], content, TYPES[run.form])
         found.append(mail)
     return found
 
 
-def failure_letter(planned: PlannedRun, portal: str) -> EmailMessage:
-    """What its person is told of a planned report that failed."""
+def failure_letter(planned: PlannedRun, portal: str, at: datetime) -> EmailMessage:
+    """What its person is told of a planned report that failed; who runs the team, if they left."""
     schedule = planned.schedule
+    team = Membership.objects.filter(
+        in_force(at), merchant=schedule.merchant_id, user__is_active=True, user__is_service=False
+    ).select_related("user", "custom_role")
+    people = [each for each in team.order_by("pk") if each.pk == schedule.member_id]
+    people = people or [each for each in team.order_by("pk") if each.may(Right.TEAM)]
     with translation.override(schedule.wish.get("language") or "en"):
         context = {
             "schedule": schedule, "since": planned.since, "note": planned.note,
@@ -92,8 +98,8 @@ def failure_letter(planned: PlannedRun, portal: str) -> EmailMessage:
         }  # fmt: skip
         text = render_to_string("reports/planned_failed.txt", context)
         subject = _("%(name)s was not delivered") % {"name": schedule.name}
-    to = schedule.member.user.email
-    return EmailMessage(subject.replace("\n", " "), text, None, [to])
+    to = [each.user.email for each in people]
+    return EmailMessage(subject.replace("\n", " "), text, None, to)
 
 
 def _bytes(run: ReportRun) -> bytes:

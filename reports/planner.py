@@ -17,7 +17,7 @@ from django.utils.translation import override
 
 from merchants.actions.mail import keep_letter
 from merchants.actions.trail import Scene, acting, record
-from merchants.models import Bookmark, Door, Gap, Membership, ProviderAccount
+from merchants.models import Bookmark, Door, Gap, Letter, Membership, ProviderAccount
 from merchants.queries import MAIN, branches_for, in_force
 from merchants.sync.locks import lock_key, taken
 from portal import isolation
@@ -32,7 +32,6 @@ Clock = Callable[[], datetime]
 # How often a server that does not answer is tried, longer apart each time.
 MOST_TRIES = 8
 AT_ONCE = 200
-ODD = timedelta(minutes=5)
 
 
 def tend(clock: Clock) -> int:
@@ -46,10 +45,15 @@ def tend(clock: Clock) -> int:
     steps = 0
     for pk, merchant in due:
         with isolation.of(merchant):
-            steps += _plan(pk, clock)
+            try:
+                steps += _plan(pk, clock)
+            except Exception:
+                log.exception("schedule %s", pk)
     with isolation.everywhere():
         waiting = list(
-            PlannedRun.objects.filter(state__in=PlannedRun.OPEN, next_try_at__lte=clock())
+            PlannedRun.objects.filter(
+                state__in=PlannedRun.OPEN, next_try_at__lte=clock(), schedule__paused_at=None
+            )
             .order_by("next_try_at", "pk")
             .values_list("pk", "merchant")[:AT_ONCE]
         )
@@ -60,7 +64,7 @@ def tend(clock: Clock) -> int:
             except Exception:
                 # One odd schedule must not keep the others back, nor come again at once.
                 log.exception("planned run %s", pk)
-                PlannedRun.objects.filter(pk=pk).update(next_try_at=clock() + ODD)
+                _stumbled(pk, clock())
     return steps
 
 
@@ -74,9 +78,32 @@ def deliver(pk: int, clock: Clock) -> int:
         planned = _open(pk) if mine else None
         if planned is None or planned.state != State.SENDING or planned.next_try_at > clock():
             return 0
+        if planned.schedule.way != Schedule.Way.SFTP:
+            return 0
         member = planned.schedule.member
         with acting(Scene(Door.JOB, member.user, member)):
-            return _upload(planned, clock)
+            try:
+                return _upload(planned, clock)
+            except Exception:
+                log.exception("planned run %s", pk)
+                _stumbled(pk, clock())
+                return 0
+
+
+def _stumbled(pk: int, now: datetime) -> None:
+    """Try it later, longer apart each time, and at last say that it failed."""
+    planned = _open(pk)
+    if planned is None:
+        return
+    member = planned.schedule.member
+    with acting(Scene(Door.JOB, member.user, member)), transaction.atomic():
+        planned.tries += 1
+        if planned.tries >= MOST_TRIES:
+            planned.note = _("The portal itself failed. Whoever runs it can help.")
+            _fail(planned, now)
+            return
+        planned.save(update_fields=["tries"])
+        _later(planned, now, timedelta(minutes=2**planned.tries))
 
 
 @transaction.atomic
@@ -143,7 +170,8 @@ def _ask(planned: PlannedRun, now: datetime) -> int:
             }
         force = Membership.objects.filter(in_force(now), pk=schedule.member_id)
         if not force.filter(user__is_active=True).exists():
-            planned.note = _("Who asked for it does not work here any more.")
+            planned.note = _("Who asked for it does not work here any more: it comes no more.")
+            Schedule.objects.filter(pk=schedule.pk).update(paused_at=now)
             return _fail(planned, now)
         wish = schedule.wish | {
             "since": planned.since.isoformat(), "until": planned.until.isoformat(),
@@ -182,6 +210,8 @@ def _look(planned: PlannedRun, now: datetime) -> int:
 
 def _mail(planned: PlannedRun, now: datetime) -> int:
     """The letters and the word that they are on their way are one transaction."""
+    if planned.letters:
+        return _mailed(planned, now)
     run = planned.run
     if run is None or not run.file:
         planned.note = _("Its file is gone.")
@@ -194,9 +224,19 @@ def _mail(planned: PlannedRun, now: datetime) -> int:
     if not mails:
         planned.note = _("Nobody whom it goes to may see all that is in it.")
         return _fail(planned, now)
-    for mail in mails:
-        keep_letter(mail, now)
-    return _done(planned, now)
+    planned.letters = [keep_letter(mail, now).pk for mail in mails]
+    planned.next_try_at = now
+    planned.save(update_fields=["letters", "next_try_at"])
+    return 1
+
+
+def _mailed(planned: PlannedRun, now: datetime) -> int:
+    """Whether the mail server has taken every letter; it is delivered then, and not before."""
+    left = list(Letter.objects.filter(pk__in=planned.letters).values_list("failed_at", flat=True))
+    if any(left):
+        planned.note = _("The mail could not be sent.")
+        return _fail(planned, now)
+    return _later(planned, now, timedelta(seconds=30)) if left else _done(planned, now)
 
 
 def _upload(planned: PlannedRun, clock: Clock) -> int:
@@ -247,7 +287,9 @@ def _fail(planned: PlannedRun, now: datetime) -> int:
     planned.save()
     facts = {"schedule": planned.schedule.name, "since": planned.since.isoformat()}
     record("schedule.failed", subject=planned.schedule.member, facts=facts)
-    keep_letter(failure_letter(planned, settings.PUBLIC_URL), now)
+    mail = failure_letter(planned, settings.PUBLIC_URL, now)
+    if mail.to:
+        keep_letter(mail, now)
     return 1
 
 

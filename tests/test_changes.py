@@ -83,7 +83,8 @@ class TestChanges:
         client.force_login(alice.user)
         page = client.get("/reports/changes/").content.decode()
         assert "Days whose figures moved" in page
-        assert client.post("/reports/changes/seen/", {"until": "x"}).status_code == 302
+        for wrong in ("x", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", ""):
+            assert client.post("/reports/changes/seen/", {"until": wrong}).status_code == 302
         assert not Looked.objects.exists()
         until = timezone.now().isoformat()
         client.post("/reports/changes/seen/", {"until": until})

@@ -37,6 +37,22 @@ class TestTampering:
                     "not as they were frozen",
                 ),
                 (
+                    "update settlements_document set kind = 'REOPENING' where number = 2",
+                    "update settlements_document set kind = 'CLOSE' where number = 2",
+                    "not what its manifest says",
+                ),
+                (
+                    "create table kept as select * from settlements_closedrow where document_id ="
+                    " (select id from settlements_document where number = 3);"
+                    " create table doc as select * from settlements_document where number = 3;"
+                    " delete from settlements_closedrow using doc where document_id = doc.id;"
+                    " delete from settlements_document where number = 3",
+                    "insert into settlements_document select * from doc;"
+                    " insert into settlements_closedrow select * from kept;"
+                    " drop table doc; drop table kept",
+                    "Document 3 of branch",
+                ),
+                (
                     "update settlements_document set manifest = manifest || '{\"rows\": 0}'"
                     " where number = 2",
                     None,

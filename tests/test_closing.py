@@ -28,7 +28,7 @@ from settlements.models import ClosedRow, Document
 from settlements.queries import calendar
 from settlements.tasks import close_month_
 from tests.conftest import NOON, PROVE, QUICK, Stage
-from transactions.models import Transaction
+from transactions.models import Change, Transaction
 from transactions.rollups import refresh
 
 DAY = timedelta(days=1)
@@ -248,6 +248,35 @@ class TestClose:
             total.update(live(branch, OCTOBER + number * DAY))
         assert sales == total["sales_minor"]
         assert check_chain(branch) == 34
+
+    def test_a_change_that_leaves_the_sums_is_seen_and_the_month_is_adjusted_with_its_day(
+        self, alice: Membership, branch: Branch
+    ) -> None:
+        close_month(branch=branch, month=OCTOBER, by=alice, at=NOON)
+        (row,) = calendar(alice, OCTOBER, NOVEMBER, NOON, branch=branch.pk)
+        assert row.left == 0
+        sold = Transaction.objects.filter(
+            branch=branch, business_day__gte=OCTOBER, business_day__lt=NOVEMBER
+        ).order_by("pk")[0]
+        day = sold.business_day
+        Transaction.objects.filter(pk=sold.pk).update(
+            occurred_at=sold.occurred_at + timedelta(seconds=1)
+        )
+        Change.objects.create(
+            merchant=alice.merchant, transaction=sold, at=NOON + timedelta(hours=1), currency="SAR",
+            branch_before=branch, day_before=day, kind_before=sold.kind, status_before=sold.status,
+            branch=branch, day=day, kind=sold.kind, status=sold.status,
+        )  # fmt: skip
+        (row,) = calendar(alice, OCTOBER, NOVEMBER, NOON, branch=branch.pk)
+        assert [each.day for each in row.cells if each.state == "CHANGED"] == [day]
+        later = NOON + timedelta(hours=2)
+        close_days(branch=branch, days=[day], by=alice, at=later)
+        (row,) = calendar(alice, OCTOBER, NOVEMBER, NOON, branch=branch.pk)
+        # Its day is as it was frozen again, and the month does not list that yet.
+        assert (row.left, row.cells[day.day - 1].state) == (1, "CLOSED")
+        close_month(branch=branch, month=OCTOBER, by=alice, at=later)
+        (row,) = calendar(alice, OCTOBER, NOVEMBER, NOON, branch=branch.pk)
+        assert row.left == 0
 
     def test_opens_again_with_a_reason_by_who_may(self, alice: Membership, branch: Branch) -> None:
         close_month(branch=branch, month=OCTOBER, by=alice, at=NOON)

@@ -48,6 +48,7 @@ def test_a_server_that_is_away_delays_it_and_fails_no_page(
     assert send_letters(at) == 0
     (letter,) = Letter.objects.all()
     assert letter.tries == 1
+    assert letter.next_try_at is not None
     assert letter.next_try_at > at
     settings.MAIL_BACKEND = LOCAL
     assert send_letters(at) == 0
@@ -60,6 +61,11 @@ def test_one_that_cannot_be_sent_for_a_day_is_given_up(settings: Any) -> None:
     settings.MAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     assert send_letters(timezone.now() + timedelta(hours=25)) == 0
+    # That it was not is kept for a while, and nothing of what it said.
+    given_up = Letter.objects.get()
+    assert (bytes(given_up.sealed), given_up.next_try_at) == (b"", None)
+    assert given_up.failed_at is not None
+    assert send_letters(given_up.failed_at + timedelta(days=31)) == 0
     assert not Letter.objects.exists()
 
 

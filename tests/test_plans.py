@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
@@ -250,9 +251,63 @@ class TestSchedule:
                 except Died:
                     continue
         settle(clock)
-        assert PlannedRun.objects.get().state == "DONE"
+        assert PlannedRun.objects.get().state == "SENDING"
         assert ReportRun.objects.count() == 1
         assert len(sent()) == 1
+        clock.at += timedelta(minutes=1)
+        settle(clock)
+        assert PlannedRun.objects.get().state == "DONE"
+        assert len(sent()) == 0
+
+    def test_whose_person_has_left_comes_no_more_and_the_team_is_told(
+        self, alice: Membership
+    ) -> None:
+        own = add_person(email="b@acme.test", merchant=alice.merchant, role="ACCOUNTANT")
+        schedule = planned(own)
+        Membership.objects.filter(pk=own.pk).update(ended_at=EIGHT - DAY)
+        clock = Clock(EIGHT)
+        settle(clock)
+        clock.at += 3 * DAY
+        settle(clock)
+        assert PlannedRun.objects.get().state == "FAILED"
+        schedule.refresh_from_db()
+        assert schedule.paused_at == EIGHT
+        (letter,) = sent()
+        assert letter.to == ["alice@acme.test"]
+
+    def test_that_is_paused_keeps_nobody_elses_back(
+        self, alice: Membership, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("reports.planner.AT_ONCE", 1)
+        Bookmark.objects.filter(resource="transactions").update(complete_to=EIGHT - DAY)
+        asleep = planned(alice, name="Asleep", patience=0)
+        tend(Clock(EIGHT))
+        PlannedRun.objects.update(state="WAITING", run=None, next_try_at=EIGHT - DAY)
+        pause_schedule(schedule=asleep, by=alice, at=EIGHT)
+        planned(alice, name="Awake", patience=0)
+        clock = Clock(EIGHT)
+        settle(clock)
+        settle(clock)
+        assert PlannedRun.objects.filter(state="DONE", schedule__name="Awake").exists()
+
+    def test_that_stumbles_is_tried_later_and_at_last_told(
+        self, alice: Membership, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        planned(alice)
+
+        def broken(*_given: Any, **_named: Any) -> Any:
+            raise RuntimeError("odd")
+
+        monkeypatch.setattr("reports.planner.missing_of", broken)
+        clock = Clock(EIGHT)
+        for _each in range(12):
+            with isolation.nobody():
+                tend(clock)
+            clock.at += timedelta(hours=5)
+        failed = PlannedRun.objects.order_by("pk")[0]
+        assert (failed.state, failed.tries) == ("FAILED", 8)
+        assert "portal itself" in failed.note
+        assert sent()
 
 
 class TestLayouts:
@@ -363,12 +418,19 @@ class TestMail:
         path = f"/reports/files/{secret}/"
         page = stranger.get(path)
         assert page.status_code == 200
-        assert page["Referrer-Policy"] == "no-referrer"
+        assert page["Referrer-Policy"] == "same-origin"
         assert page["Cache-Control"] == "no-store"
         answer: Any = stranger.post(path)
         run = ReportRun.objects.get()
         with storages["reports"].open(run.file) as source:
             assert b"".join(answer.streaming_content) == source.read()
+        # As a browser sends the button: with its origin and the page's own token.
+        browser = Client(enforce_csrf_checks=True)
+        text = browser.get(path).content.decode()
+        token = text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+        form = {"csrfmiddlewaretoken": token}
+        assert browser.post(path, form, HTTP_ORIGIN="http://testserver").status_code == 200
+        assert browser.post(path, form, HTTP_ORIGIN="null").status_code == 403
         for wrong in (secret[:-2] + "AA", "x", "é" * 9, secret[:40]):
             assert stranger.get(f"/reports/files/{wrong}/").status_code == 404
         now = EIGHT + 7 * DAY
@@ -407,6 +469,41 @@ class TestMail:
         for each in letters:
             ((name, content, _kind),) = each.attachments
             assert (name, content) == ("daily-sales-2026-11-21.xlsx", whole)
+
+    def test_a_text_arrives_byte_for_byte_as_it_was_made(self, alice: Membership) -> None:
+        planned(alice, way="ATTACHED")
+        settle(Clock(EIGHT))
+        (letter,) = sent()
+        # As a mail server gets it.
+        (part,) = [
+            each
+            for each in message_from_bytes(letter.message().as_bytes(linesep="\r\n")).walk()
+            if each.get_filename()
+        ]
+        with storages["reports"].open(ReportRun.objects.get().file) as source:
+            assert part.get_payload(decode=True) == source.read()
+
+    def test_is_delivered_once_the_mail_server_has_taken_it(
+        self, alice: Membership, settings: Any
+    ) -> None:
+        planned(alice, way="LINK")
+        clock = Clock(EIGHT)
+        settle(clock)
+        assert PlannedRun.objects.get().state == "SENDING"
+        sent()
+        clock.at += timedelta(minutes=1)
+        settle(clock)
+        assert PlannedRun.objects.get().state == "DONE"
+        # And where it never does, that is told.
+        settings.MAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+        clock.at = EIGHT + DAY
+        settle(clock)
+        send_letters(clock.at + 2 * DAY)
+        clock.at += 2 * DAY
+        settle(clock)
+        failed = PlannedRun.objects.order_by("-pk").filter(state="FAILED")[0]
+        assert failed.note == "The mail could not be sent."
 
     def test_what_is_too_large_goes_as_a_link(
         self, alice: Membership, monkeypatch: pytest.MonkeyPatch
@@ -502,6 +599,12 @@ class TestServers:
             self.added(alice, sftp, name="Three", host_key="ssh-ed25519 nothing")
         with pytest.raises(Wrong, match="no private key"):
             self.added(alice, sftp, name="Three", secret={"key": "nothing"})
+        for key in (
+            "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAAAEBAEBAQ==",
+            "ssh-rsa AAAAB3NzaC1yc2EAAAABAwAAAAEB", "x", "ssh-ed25519",
+        ):  # fmt: skip
+            with pytest.raises(Wrong, match="no key of a server"):
+                self.added(alice, sftp, name="Four", host_key=key)
 
     def test_keep_what_opens_them_encrypted(
         self, alice: Membership, sftp: Sftp, settings: Any

@@ -235,11 +235,13 @@ def currency_of(terminal: Terminal) -> str | None:
 
 # What of a transaction decides what it counts, and where.
 COUNTED = ("branch_id", "business_day", "kind", "status", "captured_minor")
+# And what a report of it says besides.
+TOLD = ("scheme", "amount_minor", "currency", "occurred_at")
 
 
 def counted_of(account: ProviderAccount, refs: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-    """COUNTED of those of some transactions that are stored."""
-    found = of_refs("transactions_transaction", COUNTED, account.pk, refs)
+    """COUNTED and TOLD of those of some transactions that are stored."""
+    found = of_refs("transactions_transaction", (*COUNTED, *TOLD), account.pk, refs)
     return {ref: tuple(counted) for ref, *counted in found}
 
 

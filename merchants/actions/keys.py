@@ -39,7 +39,7 @@ def rotate(using: str) -> dict[str, int]:
         ),
         "second factors": _each(Authenticator.objects.using(using).order_by("pk"), "data", _factor),
         "letters": _each(
-            Letter.objects.using(using).order_by("pk"),
+            Letter.objects.using(using).filter(failed_at=None).order_by("pk"),
             "sealed",
             lambda row: _sealed(row.sealed, LETTER_ROW),
         ),

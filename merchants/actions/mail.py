@@ -8,6 +8,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection, send_mail
+from django.core.mail.message import make_msgid
+from django.core.mail.utils import DNS_NAME
 from django.db import transaction
 from django.db.models import Count
 from django.template.loader import render_to_string
@@ -31,6 +33,7 @@ log = logging.getLogger(__name__)
 ROW = "merchants_letter"
 # A link in a letter is of no use for longer.
 TRIED_FOR = timedelta(days=1)
+FAILED_FOR = timedelta(days=30)
 
 
 def send_invitation(invitation: Invitation, secret: str, portal: str) -> None:
@@ -74,8 +77,10 @@ def send_digests(at: datetime) -> int:
     return mails
 
 
-def keep_letter(message: EmailMessage, at: datetime) -> None:
+def keep_letter(message: EmailMessage, at: datetime) -> Letter:
     """Keep a mail until a job has sent it, in the caller's transaction."""
+    # One that is sent once more, as its worker died, is the same mail.
+    message.extra_headers.setdefault("Message-ID", make_msgid(domain=DNS_NAME))
     said = {
         "subject": message.subject, "body": message.body, "from_email": message.from_email,
         "to": message.to, "headers": dict(message.extra_headers),
@@ -83,8 +88,9 @@ def keep_letter(message: EmailMessage, at: datetime) -> None:
     files = [[name, b64encode(_bytes(content)).decode(), kind] for name, content, kind in
              message.attachments]  # fmt: skip
     sealed = encryption.seal(json.dumps(said | {"attachments": files}).encode(), row=ROW)
-    Letter.objects.create(sealed=sealed, created_at=at, next_try_at=at)
+    made = Letter.objects.create(sealed=sealed, created_at=at, next_try_at=at)
     wake("merchants.send_letters")
+    return made
 
 
 def _bytes(content: Any) -> bytes:
@@ -94,6 +100,7 @@ def _bytes(content: Any) -> bytes:
 def send_letters(at: datetime) -> int:
     """Send what waits; how many were sent. One that cannot be sent waits longer each time."""
     sent = 0
+    Letter.objects.filter(failed_at__lt=at - FAILED_FOR).delete()
     while True:
         with transaction.atomic():
             due = Letter.objects.filter(next_try_at__lte=at).order_by("pk")
@@ -114,7 +121,9 @@ def _send(letter: Letter, at: datetime) -> int:
     except Exception as problem:  # noqa: BLE001 (one odd letter must not keep the others back)
         log.warning("letter %s was not sent: %s", letter.pk, type(problem).__name__)
         if at - letter.created_at > TRIED_FOR:
-            letter.delete()
+            # What it said is forgotten; that it was not sent is told to whoever asks.
+            letter.sealed, letter.failed_at, letter.next_try_at = b"", at, None
+            letter.save(update_fields=["sealed", "failed_at", "next_try_at"])
             return 0
         letter.tries += 1
         letter.next_try_at = at + min(timedelta(seconds=2**letter.tries * 10), timedelta(hours=1))

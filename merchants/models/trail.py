@@ -266,7 +266,9 @@ class Letter(models.Model):
     sealed = models.BinaryField()
     created_at = models.DateTimeField(default=timezone.now)
     tries = models.PositiveIntegerField(default=0)
-    next_try_at = models.DateTimeField(default=timezone.now, db_index=True)
+    # None once it was tried for so long that it is not tried any more.
+    next_try_at = models.DateTimeField(default=timezone.now, db_index=True, null=True)
+    failed_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"letter {self.pk}"

@@ -15,7 +15,7 @@ from merchants.models import Membership, Right
 from portal.conflicts import Conflict
 from portal.encryption import seal
 from reports.catalogue import REPORTS
-from reports.models import Destination, Layout, Schedule
+from reports.models import Destination, Layout, ReportRun, Schedule
 
 # Of one person, and of one merchant.
 MOST_SCHEDULES, MOST_LAYOUTS, MOST_DESTINATIONS = 50, 200, 20
@@ -102,7 +102,9 @@ def plan_report(
     if Schedule.objects.filter(member=by).count() >= MOST_SCHEDULES:
         raise Wrong(_("There are as many as there can be. Remove one first."))
     # The columns of today, so that one that is added later does not come into its files.
-    names = wish.get("columns") or [each.name for each in REPORTS[report].columns]
+    of = REPORTS[report]
+    usual = of.paper if form == ReportRun.Form.PDF and of.paper else tuple(of.by_name)
+    names = wish.get("columns") or usual
     made = Schedule(
         merchant_id=by.merchant_id, member=by, name=name.strip(), report=report, form=form,
         wish=wish | {"columns": list(names)}, rhythm=rhythm, hour=hour, zone=zone, way=way,
@@ -181,12 +183,13 @@ def add_destination(
         )
     try:
         asyncssh.import_public_key(host_key)
-    except asyncssh.KeyImportError:
+    # Of a good type with bad numbers the library says so by other errors.
+    except ValueError:
         raise Wrong(_("This is no key of a server, as “ssh-ed25519 AAAA…” is.")) from None
     if "key" in secret:
         try:
             asyncssh.import_private_key(secret["key"])
-        except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
+        except (ValueError, asyncssh.KeyEncryptionError):
             raise Wrong(_("This is no private key, or it is protected by a password.")) from None
     if Destination.objects.filter(merchant=by.merchant_id).count() >= MOST_DESTINATIONS:
         raise Wrong(_("There are as many as there can be. Remove one first."))

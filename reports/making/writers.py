@@ -59,7 +59,7 @@ def write_csv(
     """
     quoted = (f'"{disarmed(each).replace(chr(34), chr(34) * 2)}"' for each in head)
     first = f"{before}\n" if before else ""
-    out.write((first + mark.join(quoted) + "\n").encode(encoding))
+    out.write((first + mark.join(quoted) + "\n").encode(encoding, "replace"))
     how = f"format csv, delimiter '{mark}', encoding '{_NAMES[encoding]}'"
     return _copy(out, f"copy ({statement}) to stdout ({how})", given, told)
 

@@ -4,6 +4,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -192,6 +193,8 @@ class PlannedRun(OfMerchant):
     due_at = models.DateTimeField()
     state = models.CharField(max_length=7, choices=State, default=State.WAITING)
     run = models.ForeignKey(ReportRun, models.SET_NULL, null=True, related_name="planned")
+    # The letters that carry it, until the mail server has taken them.
+    letters = ArrayField(models.BigIntegerField(), default=list)
     # Why it failed, or that something was missing, in words.
     note = models.CharField(max_length=500, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)

@@ -20,6 +20,9 @@ from reports.forms import JournalForm
 from reports.models import JournalAccount
 from transactions.models import Scheme
 
+# Years of what a page can have shown.
+FIRST, LAST = 2000, 2099
+
 
 @login_required
 @require_safe
@@ -53,7 +56,9 @@ def _moment(text: str) -> datetime | None:
         found = parse_datetime(text)
     except ValueError:
         return None
-    return found if found is not None and is_aware(found) else None
+    if found is None or not is_aware(found) or not FIRST <= found.year <= LAST:
+        return None
+    return found
 
 
 @login_required

@@ -236,7 +236,8 @@ def _private(answer: HttpResponse) -> HttpResponse:
     """No copy is kept on the way, no search engine lists it, and no address is passed on."""
     answer["Cache-Control"] = "no-store"
     answer["X-Robots-Tag"] = "noindex, nofollow"
-    answer["Referrer-Policy"] = "no-referrer"
+    # Under «no-referrer» a browser would send the button's form as of nobody, which is refused.
+    answer["Referrer-Policy"] = "same-origin"
     return answer
 
 

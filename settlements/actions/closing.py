@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from merchants.actions.trail import record
-from merchants.models import Branch, Membership, Right
+from merchants.models import AuditEntry, Branch, Membership, Right
 from portal.conflicts import Conflict
 from portal.proofs import digest_of, is_ours, sealed
 from settlements.models import Document
@@ -387,10 +387,29 @@ def check_chain(branch: Branch) -> int:
             raise BrokenChain(f"Document {document} was changed: its manifest is not as made.")
         if manifest["previous"] != previous:
             raise BrokenChain(f"Document {document} does not follow the one before it.")
+        if any(manifest[name] != value for name, value in _own(document).items()):
+            raise BrokenChain(f"Document {document} is not what its manifest says of it.")
         sha = hashlib.sha256()
         for piece in file_of(document):
             sha.update(piece)
         if sha.hexdigest() != manifest["sha256"]:
             raise BrokenChain(f"The rows of document {document} are not as they were frozen.")
         previous = document.digest
+    told = AuditEntry.objects.filter(
+        action__in=_ACTIONS.values(), subject_kind="branch", subject_id=branch.pk
+    ).order_by("-pk")
+    last = told.values_list("facts", flat=True).first()
+    if last is not None and last["document"] > number:
+        raise BrokenChain(f"Document {last['document']} of branch {branch.pk} is missing.")
     return number
+
+
+def _own(document: Document) -> dict[str, Any]:
+    """What a document's row says as its manifest does."""
+    return {
+        "document": document.number, "kind": document.kind, "span": document.span,
+        "branch": document.branch_id, "reason": document.reason, "rows": document.rows,
+        "days": [document.since.isoformat(), document.until.isoformat()],
+        "made_at": document.made_at.isoformat(), "made_by": document.made_by_id,
+        "standing": document.standing,
+    }  # fmt: skip

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Max, QuerySet, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from merchants.models import Bookmark, Branch, BranchIdentity, Gap, Membership, ProviderAccount
 from merchants.queries import MAIN, branch_limit, branches_for
 from settlements.models import Document
-from transactions.models import DayTotal
+from transactions.models import Change, DayTotal
 
 DAY = timedelta(days=1)
 Kind, Span = Document.Kind, Document.Span
@@ -28,16 +28,16 @@ STATES = {
 
 
 def standing_sql() -> str:
-    """A subquery: what the roll-ups say of one branch's day, by currency."""
+    """A subquery: what the roll-ups say of one branch's day, by currency and scheme."""
     listed = ", ".join(f"'{name}', s.{name}" for name in FIGURES)
     sums = ", ".join(f"sum({name})::bigint as {name}" for name in FIGURES)
     some = " + ".join(f"sum({name})" for name in FIGURES)
     rows = (
-        f"select currency, {sums} from transactions_daytotal"  # noqa: S608 (names of this file)
+        f"select currency || ' ' || scheme as cell, {sums} from transactions_daytotal"  # noqa: S608 (names of this file)
         " where merchant_id = %(merchant)s and branch_id = %(branch)s and day = %(day)s"
-        f" group by currency having {some} > 0"
+        f" group by 1 having {some} > 0"
     )
-    said = f"jsonb_object_agg(s.currency, jsonb_build_object({listed}))"
+    said = f"jsonb_object_agg(s.cell, jsonb_build_object({listed}))"
     return f"select {said} from ({rows}) s"  # noqa: S608
 
 
@@ -123,7 +123,7 @@ def _missing(branch: Branch, day: date, accounts: Iterable[_Account]) -> list[st
 
 @dataclass(frozen=True)
 class Cell:
-    """One business day of one branch: how it stands, and by currency what it adds up to."""
+    """One business day of one branch: how it stands, and by currency and scheme its figures."""
 
     day: date
     state: str
@@ -138,11 +138,15 @@ class Cell:
     @property
     def lines(self) -> list[tuple[str, int, int, int]]:
         """Currency, sales, refunds and net in minor units, of each currency."""
+        sums: dict[str, list[int]] = {}
+        for key, own in self.figures.items():
+            found = sums.setdefault(key.partition(" ")[0], [0, 0])
+            found[0] += own["sales_minor"]
+            found[1] += own["refunds_minor"]
         return [
-            (code, own["sales_minor"], own["refunds_minor"],
-             own["sales_minor"] - own["refunds_minor"])
-            for code, own in sorted(self.figures.items())
-        ]  # fmt: skip
+            (code, sales, refunds, sales - refunds)
+            for code, (sales, refunds) in sorted(sums.items())
+        ]
 
 
 @dataclass(frozen=True)
@@ -166,8 +170,13 @@ class BranchMonth:
 
     @property
     def left(self) -> int:
-        """How many days that are over are not closed, or have changed since."""
-        return sum(each.state in ("OPEN", "INCOMPLETE", "CHANGED") for each in self.cells)
+        """How many days are not closed or changed since, or are not in the month's list."""
+        told = {number for each in self.month for number in each.manifest["documents"]}
+        return sum(
+            each.state in ("OPEN", "INCOMPLETE", "CHANGED")
+            or any(paper.number not in told for paper in _standing(each.documents) if self.month)
+            for each in self.cells
+        )
 
 
 def calendar(
@@ -178,6 +187,7 @@ def calendar(
     branches = list(own.filter(pk=branch) if branch is not None else own)
     pks = [each.pk for each in branches]
     accounts, figures = _accounts(pks), roll_ups(pks, first, until)
+    changes = _changes(pks, first, until)
     papers: dict[tuple[int, str, date], list[Document]] = {}
     by_branch: dict[int, list[Document]] = {}
     listed = Document.objects.filter(branch__in=pks, since__gte=first, since__lt=until)
@@ -192,6 +202,7 @@ def calendar(
                 _cell(
                     each, day, figures.get((each.pk, day), {}),
                     papers.get((each.pk, Span.DAY, day), []), accounts.get(each.pk, []), moment,
+                    changes.get((each.pk, day)),
                 )
                 for day in days
             ],
@@ -204,11 +215,14 @@ def calendar(
 
 def _cell(
     branch: Branch, day: date, figures: dict[str, dict[str, int]], papers: list[Document],
-    accounts: list[_Account], moment: datetime,
+    accounts: list[_Account], moment: datetime, changed: datetime | None,
 ) -> Cell:  # fmt: skip
     standing, missing = _standing(papers), []
     if standing:
-        state = "CLOSED" if standing[-1].standing == figures else "CHANGED"
+        # Either alone would miss something: a change may leave the sums, and rows may be moved.
+        same = standing[-1].standing == figures
+        same = same and (changed is None or changed <= standing[-1].made_at)
+        state = "CLOSED" if same else "CHANGED"
     elif branch.begins(day + DAY) > moment:
         state = "FUTURE"
     else:
@@ -217,19 +231,33 @@ def _cell(
     return Cell(day, state, figures, tuple(papers), tuple(missing))
 
 
+def _changes(branches: Iterable[int], first: date, until: date) -> dict[tuple[int, date], datetime]:
+    """When a row of each branch's day was last said to be otherwise, or came late."""
+    found: dict[tuple[int, date], datetime] = {}
+    for branch, day in (("branch", "day"), ("branch_before", "day_before")):
+        own = Change.objects.filter(
+            **{f"{branch}__in": list(branches), f"{day}__gte": first, f"{day}__lt": until}
+        )
+        rows = own.order_by().values_list(branch, day).annotate(last=Max("at"))
+        for pk, when, last in rows:
+            found[pk, when] = max(last, found.get((pk, when), last))
+    return found
+
+
 def roll_ups(
     branches: Iterable[int], first: date, until: date
 ) -> dict[tuple[int, date], dict[str, dict[str, int]]]:
-    """What each branch's days add up to, by currency."""
+    """What each branch's days add up to, by currency and scheme."""
     rows: Iterable[Any] = (
         DayTotal.objects.filter(branch__in=list(branches), day__gte=first, day__lt=until)
         .order_by()
-        .values("branch", "day", "currency")
+        .values("branch", "day", "currency", "scheme")
         .annotate(**{f"total_{name}": Sum(name) for name in FIGURES})
     )
     found: dict[tuple[int, date], dict[str, Any]] = {}
     for row in rows:
         own = {name: int(row[f"total_{name}"]) for name in FIGURES}
         if any(own.values()):
-            found.setdefault((row["branch"], row["day"]), {})[row["currency"]] = own
+            cell = f"{row['currency']} {row['scheme']}"
+            found.setdefault((row["branch"], row["day"]), {})[cell] = own
     return found

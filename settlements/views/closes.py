@@ -164,7 +164,7 @@ def own_document(request: HttpRequest, pk: int) -> Document:
 @htmx.object_view(own_document, "GET", "HEAD")
 def file(request: HttpRequest, document: Document) -> Any:
     """A document's file, or with `?proof` what proves it."""
-    member_with(request, Right.EXPORT)
+    member_with(request, Right.EXPORT).need(Right.FIGURES)
     if "proof" in request.GET:
         answer: Any = JsonResponse(
             document.manifest, json_dumps_params={"ensure_ascii": False, "indent": 2}

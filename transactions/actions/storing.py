@@ -25,7 +25,7 @@ from terminals.actions import (
 from terminals.queries import terminals_by_ref, terminals_by_tid
 from transactions import receipts
 from transactions.models import Change
-from transactions.queries import COUNTED, counted_of
+from transactions.queries import COUNTED, TOLD, counted_of
 from transactions.receipts import Example
 from transactions.rollups import Cell, add, hold, refresh
 
@@ -40,7 +40,7 @@ COLUMNS = (
 REF = COLUMNS.index("ref")
 # Among the dictionaries that a run knows, the account's own.
 OWN = "own"
-PLACES = tuple(COLUMNS.index(name) for name in COUNTED)
+PLACES = tuple(COLUMNS.index(name) for name in (*COUNTED, *TOLD))
 # COUNTED as a change has it.
 AFTER = ("branch_id", "day", "kind", "status", "captured")
 BEFORE = ("branch_before_id", "day_before", "kind_before", "status_before", "captured_before")
@@ -142,14 +142,14 @@ def _note_changes(
         if new:
             if complete_to is None or record.occurred_at >= complete_to:
                 continue
-            was: tuple[Any, ...] = (None,) * len(COUNTED)
+            was: tuple[Any, ...] = (None,) * len(BEFORE)
         elif (was := before[ref]) == now[ref]:
             continue
         rows.append(
             Change(
                 merchant_id=account.merchant_id, transaction_id=pk, at=at,
                 currency=record.amount.currency,
-                **dict(zip(BEFORE, was, strict=True)), **dict(zip(AFTER, now[ref], strict=True)),
+                **dict(zip(BEFORE, was, strict=False)), **dict(zip(AFTER, now[ref], strict=False)),
             )
         )  # fmt: skip
     Change.objects.bulk_create(rows, batch_size=1000)

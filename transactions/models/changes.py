@@ -39,6 +39,8 @@ class Change(OfMerchant):
         indexes = [
             models.Index(fields=["merchant", "at", "id"], name="change_by_time"),
             models.Index(fields=["transaction", "id"], name="change_by_transaction"),
+            models.Index(fields=["branch", "day"], name="change_by_branch_day"),
+            models.Index(fields=["branch_before", "day_before"], name="change_by_day_before"),
         ]
 
     def __str__(self) -> str:
