@@ -286,7 +286,7 @@ def test_hostile_texts_of_a_provider_run_nothing(
     page.on("request", lambda r: None if r.url.startswith(served) else foreign.append(r.url))
     page.on("dialog", lambda dialog: wrong.append(dialog.message))
     _sign_in(page, served)
-    for name, url in addresses.items():
+    for name, url in list(addresses.items())[:: 1 if PROVE else 3]:
         if name == "progress":
             continue
         page.goto(served + url)
@@ -354,6 +354,7 @@ def test_a_terminal_is_handed_over_seen_live_and_stands_in_its_history(
     own = environment() | {"DJANGO_SETTINGS_MODULE": "portal.settings"}
     own["PROVIDER_HOSTS"] = ",".join(settings.PROVIDER_HOSTS)
     looks = [(language, width) for language in ("en", "ar") for width in (1440, 390)]
+    looks = looks if PROVE else [looks[0], looks[3]]
     done = {"en": "Done", "ar": "تمت"}
     waits = {"en": "Waits to be sent", "ar": "ينتظر الإرسال"}
     effect = {"en": "Makes Huda", "ar": "يعرّف Huda"}
@@ -410,8 +411,9 @@ def test_every_page_in_every_look(served: str, shop: ProviderAccount) -> None:
             page = context.new_page()
             wrong = _listen(page)
             _sign_in(page, served)
-            # The sample has each page in one of four looks.
-            shown = list(pages.items())[0 if PROVE else number :: 1 if PROVE else len(looks)]
+            # The sample has every second page, each in one of four looks.
+            first, step = (0, 1) if PROVE else (2 * number, 2 * len(looks))
+            shown = list(pages.items())[first::step]
             for name, url in shown:
                 if name == "progress":
                     continue

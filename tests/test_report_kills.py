@@ -25,7 +25,7 @@ from tests.conftest import PROVE, QUICK, Kept, environment
 from tests.database import as_owner
 from transactions.models import Transaction
 
-JOBS = 20 if PROVE else 5
+JOBS = 20 if PROVE else 4
 FORMS = ("csv", "jsonl", "xlsx", "pdf")
 # One worker of the queue, in a process of its own that can be killed.
 WORKER = """

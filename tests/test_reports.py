@@ -205,6 +205,38 @@ class TestRows:
         assert cells["amount_minor"] == round(float(cells["amount"]) * 100)
         assert isinstance(cells["business_day"], date)
 
+    def test_more_rows_than_a_sheet_has_go_on_in_the_next(
+        self, account: ProviderAccount, alice: Membership, folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        monkeypatch.setattr("reports.making.writers.SHEET", 400)
+        run = made(alice, "transactions", "xlsx")
+        book = python_calamine.load_workbook(io.BytesIO(content(run)))
+        *sheets, _proof = [book.get_sheet_by_name(name).to_python() for name in book.sheet_names]
+        assert run.rows is not None
+        assert len(sheets) == -(-run.rows // 400) > 1
+        # Each with the head, and all rows once.
+        assert all(sheet[0] == sheets[0][0] for sheet in sheets)
+        assert sum(len(sheet) - 1 for sheet in sheets) == run.rows
+        assert proof.verify(path_of(run), run.manifest) == run.rows
+
+    def test_are_picked_up_by_the_api(
+        self, account: ProviderAccount, alice: Membership, folder: Path, token: Any
+    ) -> None:
+        run = made(alice, "daily-sales")
+        client = Client(headers=token(alice))
+        (found,) = client.get("/api/v1/reports/").json()["results"]
+        assert (found["id"], found["rows"], found["has_file"]) == (run.pk, run.rows, True)
+        assert (found["since"], found["sha256"]) == (SINCE.isoformat(), run.digest)
+        answer: Any = client.get(f"/api/v1/reports/{run.pk}/file/")
+        assert b"".join(answer.streaming_content) == content(run)
+        assert client.get(f"/api/v1/reports/{run.pk}/proof/").json() == run.manifest
+        other = add_person(email="b@acme.test", merchant=alice.merchant, role="ADMIN")
+        stranger = Client(headers=token(other))
+        assert stranger.get("/api/v1/reports/").json()["results"] == []
+        for path in ("", "file/", "proof/"):
+            assert stranger.get(f"/api/v1/reports/{run.pk}/{path}").status_code == 404
+
     def test_marks_and_columns_are_those_that_were_asked_for(
         self, account: ProviderAccount, alice: Membership, folder: Path
     ) -> None:

@@ -13,7 +13,7 @@ import pytest
 from merchants.models import Membership
 from merchants.sync import run_sync
 from reports.search import Found, search
-from tests.conftest import NOON, QUICK
+from tests.conftest import NOON, PROVE, QUICK
 
 pytestmark = pytest.mark.django_db
 QUERIES = [
@@ -38,13 +38,14 @@ def test_what_is_looked_for_stands_first(play: Any, alice: Membership) -> None:
     nearpay = play(transactions=50_000, terminals=60)
     run_sync(nearpay.connect(alice.merchant).pk, limits=QUICK)
     wrong = []
-    for text, kind, right in QUERIES:
+    tried = QUERIES if PROVE else QUERIES[::3]
+    for text, kind, right in tried:
         found = search(alice, text, NOON)
         first, known = first_of(found)
         if first != kind or right not in known:
             understood = "; ".join(f"{part.text} = {part.words}" for part in found.parts)
             wrong.append(f"{text!r}: {first}, not {kind} {right}; understood as {understood}")
-    share = 1 - len(wrong) / len(QUERIES)
-    print(f"{share:.1%} of {len(QUERIES)} have the right one first.", *wrong, sep="\n")
+    share = 1 - len(wrong) / len(tried)
+    print(f"{share:.1%} of {len(tried)} have the right one first.", *wrong, sep="\n")
     assert len(QUERIES) >= 200
     assert share >= 0.97, "\n".join(wrong)
