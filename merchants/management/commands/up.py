@@ -104,6 +104,8 @@ class Command(BaseCommand):
         }.items():
             command = f"echo $$ >> {shlex.quote(str(self.pids))}; exec {shlex.join(words)}"
             environment = {**os.environ, "PORTAL_ROOT": str(embedded.ROOT)}
+            # Where the links of its mails lead.
+            environment.setdefault("PUBLIC_URL", f"http://localhost:{port}")
             conductor.add_process(name, command, env=environment, cwd=str(embedded.ROOT))
         threading.Thread(target=self._greet, args=(port,), daemon=True).start()
         conductor.loop()
