@@ -148,7 +148,7 @@ class TestClose:
         first = Document.objects.get()
         bytes_before = b"".join(file_of(first))
         assert shake(branch, day, number) == number
-        (row,) = calendar(alice, day.replace(day=1), _after(day), NOON, branch=branch.pk)
+        (row,) = calendar(alice, day.replace(day=1), _after(day), NOON, branches=[branch])
         assert next(each for each in row.cells if each.day == day).state == "CHANGED"
         assert close_days(branch=branch, days=[day], by=alice, at=NOON).documents == 1
         second = Document.objects.get(number=2)
@@ -167,7 +167,7 @@ class TestClose:
         path.write_bytes(b"".join(file_of(second)))
         assert proof.verify(path, second.manifest) == second.rows
         assert check_chain(branch) == 2
-        (row,) = calendar(alice, day.replace(day=1), _after(day), NOON, branch=branch.pk)
+        (row,) = calendar(alice, day.replace(day=1), _after(day), NOON, branches=[branch])
         assert next(each for each in row.cells if each.day == day).state == "CLOSED"
 
     def test_what_moves_to_another_day_is_gone_from_one_and_late_in_the_other(
@@ -253,7 +253,7 @@ class TestClose:
         self, alice: Membership, branch: Branch
     ) -> None:
         close_month(branch=branch, month=OCTOBER, by=alice, at=NOON)
-        (row,) = calendar(alice, OCTOBER, NOVEMBER, NOON, branch=branch.pk)
+        (row,) = calendar(alice, OCTOBER, NOVEMBER, NOON, branches=[branch])
         assert row.left == 0
         sold = Transaction.objects.filter(
             branch=branch, business_day__gte=OCTOBER, business_day__lt=NOVEMBER
@@ -267,15 +267,15 @@ class TestClose:
             branch_before=branch, day_before=day, kind_before=sold.kind, status_before=sold.status,
             branch=branch, day=day, kind=sold.kind, status=sold.status,
         )  # fmt: skip
-        (row,) = calendar(alice, OCTOBER, NOVEMBER, NOON, branch=branch.pk)
+        (row,) = calendar(alice, OCTOBER, NOVEMBER, NOON, branches=[branch])
         assert [each.day for each in row.cells if each.state == "CHANGED"] == [day]
         later = NOON + timedelta(hours=2)
         close_days(branch=branch, days=[day], by=alice, at=later)
-        (row,) = calendar(alice, OCTOBER, NOVEMBER, NOON, branch=branch.pk)
+        (row,) = calendar(alice, OCTOBER, NOVEMBER, NOON, branches=[branch])
         # Its day is as it was frozen again, and the month does not list that yet.
         assert (row.left, row.cells[day.day - 1].state) == (1, "CLOSED")
         close_month(branch=branch, month=OCTOBER, by=alice, at=later)
-        (row,) = calendar(alice, OCTOBER, NOVEMBER, NOON, branch=branch.pk)
+        (row,) = calendar(alice, OCTOBER, NOVEMBER, NOON, branches=[branch])
         assert row.left == 0
 
     def test_opens_again_with_a_reason_by_who_may(self, alice: Membership, branch: Branch) -> None:

@@ -1,11 +1,11 @@
 """Which days and months are closed, what was added to them since, and what may be missing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import Max, OuterRef, QuerySet, Subquery, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -87,25 +87,22 @@ class _Account:
 
 def _accounts(branches: Iterable[int]) -> dict[int, list[_Account]]:
     """The accounts at which branches are known."""
+    mark = Bookmark.objects.filter(account=OuterRef("account"), resource=MAIN)
     ids = list(
         BranchIdentity.objects.filter(branch__in=branches)
         .exclude(account__state=ProviderAccount.State.REMOVED)
-        .values_list("branch", "account", "account__name")
+        .annotate(complete_to=Subquery(mark.values("complete_to")[:1]))
+        .values_list("branch", "account", "account__name", "complete_to")
         .order_by("branch", "account")
         .distinct()
     )
-    accounts = {account for _branch, account, _name in ids}
-    marks = dict(
-        Bookmark.objects.filter(account__in=accounts, resource=MAIN).values_list(
-            "account", "complete_to"
-        )
-    )
+    accounts = {account for _branch, account, *_rest in ids}
     gaps: dict[int, list[tuple[datetime | None, datetime]]] = {}
     for gap in Gap.objects.filter(account__in=accounts, resource=MAIN).order_by("until", "pk"):
         gaps.setdefault(gap.account_id, []).append((gap.since, gap.until))
     found: dict[int, list[_Account]] = {}
-    for branch, account, name in ids:
-        own = _Account(name, marks.get(account), tuple(gaps.get(account, ())))
+    for branch, account, name, complete_to in ids:
+        own = _Account(name, complete_to, tuple(gaps.get(account, ())))
         found.setdefault(branch, []).append(own)
     return found
 
@@ -180,11 +177,12 @@ class BranchMonth:
 
 
 def calendar(
-    member: Membership, first: date, until: date, moment: datetime, branch: int | None = None
-) -> list[BranchMonth]:
-    """How each day of each branch that a person may see stands."""
-    own = branches_for(member).order_by("name", "pk")
-    branches = list(own.filter(pk=branch) if branch is not None else own)
+    member: Membership, first: date, until: date, moment: datetime,
+    branches: Sequence[Branch] | None = None,
+) -> list[BranchMonth]:  # fmt: skip
+    """How each day of each branch that a person may see stands, or of those that were loaded."""
+    if branches is None:
+        branches = list(branches_for(member).order_by("name", "pk"))
     pks = [each.pk for each in branches]
     accounts, figures = _accounts(pks), roll_ups(pks, first, until)
     changes = _changes(pks, first, until)
@@ -233,14 +231,18 @@ def _cell(
 
 def _changes(branches: Iterable[int], first: date, until: date) -> dict[tuple[int, date], datetime]:
     """When a row of each branch's day was last said to be otherwise, or came late."""
-    found: dict[tuple[int, date], datetime] = {}
-    for branch, day in (("branch", "day"), ("branch_before", "day_before")):
-        own = Change.objects.filter(
+    both = [
+        Change.objects.filter(
             **{f"{branch}__in": list(branches), f"{day}__gte": first, f"{day}__lt": until}
         )
-        rows = own.order_by().values_list(branch, day).annotate(last=Max("at"))
-        for pk, when, last in rows:
-            found[pk, when] = max(last, found.get((pk, when), last))
+        .order_by()
+        .values_list(branch, day)
+        .annotate(last=Max("at"))
+        for branch, day in (("branch", "day"), ("branch_before", "day_before"))
+    ]
+    found: dict[tuple[int, date], datetime] = {}
+    for pk, when, last in both[0].union(both[1], all=True):
+        found[pk, when] = max(last, found.get((pk, when), last))
     return found
 
 

@@ -68,7 +68,7 @@ def month(request: HttpRequest, branch: Branch) -> HttpResponse:
     """One branch's month: each day's figures and how it stands, and every document."""
     member = member_with(request, Right.FIGURES)
     first, until, today = _month(request, branch)
-    (row,) = calendar(member, first, until, now(), branch=branch.pk)
+    (row,) = calendar(member, first, until, now(), branches=[branch])
     days = [each for each in row.cells if each.state != "FUTURE"]
     context = {
         "branch": branch, "row": row, "days": days, "form": CloseForm(),
