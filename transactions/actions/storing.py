@@ -136,6 +136,9 @@ def _note_changes(
         "complete_to", flat=True
     )
     complete_to = mark.first()
+    if complete_to is None and not before:
+        # Of a first reading nothing is late, and nothing was there.
+        return
     rows = []
     for pk, ref, new in written:
         record = latest[ref][1].record
