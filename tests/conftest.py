@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -261,6 +262,19 @@ def stage(django_db_setup: None, django_db_blocker: Any) -> Iterator[Stage]:
         yield Stage(players, make_alice(make_merchant()).pk, make_mallory().pk)
         transaction.set_rollback(True)
     players.stop()
+
+
+@pytest.fixture
+def filed(tmp_path: Path, settings: Any) -> Path:
+    """A folder of the test's own, where the files of reports are written and kept."""
+    settings.REPORTS_PARTS = str(tmp_path / "parts")
+    settings.STORAGES = settings.STORAGES | {
+        "reports": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path / "files")},
+        }
+    }
+    return tmp_path
 
 
 def environment(played: Played | None = None) -> dict[str, str]:

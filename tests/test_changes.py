@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.files.storage import storages
@@ -119,17 +118,8 @@ class TestChanges:
         assert everything.more["late"] == 10
 
 
+@pytest.mark.usefixtures("filed")
 class TestJournal:
-    @pytest.fixture(autouse=True)
-    def _folder(self, tmp_path: Path, settings: Any) -> None:
-        settings.REPORTS_PARTS = str(tmp_path / "parts")
-        settings.STORAGES = settings.STORAGES | {
-            "reports": {
-                "BACKEND": "django.core.files.storage.FileSystemStorage",
-                "OPTIONS": {"location": str(tmp_path / "files")},
-            }
-        }
-
     def made(self, by: Membership, report: str, form: str = "csv") -> ReportRun:
         wish = {
             "since": "2026-08-01", "until": "2026-12-01", "branches": [], "columns": [],

@@ -57,15 +57,8 @@ def synced(kept: Kept) -> int:
 
 
 @pytest.fixture
-def alice(kept: Kept, synced: int, settings: Any, tmp_path: Path) -> Iterator[Membership]:
-    settings.REPORTS_PARTS = str(tmp_path / "parts")
+def alice(kept: Kept, synced: int, filed: Path, settings: Any) -> Iterator[Membership]:
     settings.MAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    settings.STORAGES = settings.STORAGES | {
-        "reports": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": str(tmp_path / "files")},
-        }
-    }
     marks = dict(Bookmark.objects.values_list("pk", "complete_to"))
     Bookmark.objects.filter(resource="transactions").update(complete_to=EIGHT + 400 * DAY)
     yield kept.alice

@@ -56,14 +56,7 @@ def synced(kept: Kept) -> int:
 
 
 @pytest.fixture
-def alice(kept: Kept, synced: int, tmp_path: Path, settings: Any) -> Iterator[Membership]:
-    settings.REPORTS_PARTS = str(tmp_path / "parts")
-    settings.STORAGES = settings.STORAGES | {
-        "reports": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": str(tmp_path / "files")},
-        }
-    }
+def alice(kept: Kept, synced: int, filed: Path) -> Iterator[Membership]:
     yield kept.alice
     ReportRun.objects.all().delete()
 

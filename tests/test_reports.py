@@ -59,15 +59,8 @@ def account(synced: int, alice: Membership) -> ProviderAccount:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, settings: Any) -> Path:
-    settings.REPORTS_PARTS = str(tmp_path / "parts")
-    settings.STORAGES = settings.STORAGES | {
-        "reports": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": str(tmp_path / "files")},
-        }
-    }
-    return tmp_path
+def folder(filed: Path) -> Path:
+    return filed
 
 
 def wish(**more: Any) -> dict[str, Any]:
