@@ -49,6 +49,14 @@ def page(
     return response
 
 
+def unlisted(answer: HttpResponse, *, referrer: str) -> HttpResponse:
+    """No copy is kept on the way, no search engine lists it; `referrer` is what links may say."""
+    answer["Cache-Control"] = "no-store"
+    answer["X-Robots-Tag"] = "noindex, nofollow"
+    answer["Referrer-Policy"] = referrer
+    return answer
+
+
 def done(request: HttpRequest, *, event: str, otherwise: str, **where: Any) -> HttpResponse:
     """Nothing more to show: an event for htmx, the next page for a plain browser."""
     if getattr(request, "htmx", False):

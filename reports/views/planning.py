@@ -233,12 +233,8 @@ def drop_destination(request: HttpRequest, found: Destination) -> HttpResponse:
 
 
 def _private(answer: HttpResponse) -> HttpResponse:
-    """No copy is kept on the way, no search engine lists it, and no address is passed on."""
-    answer["Cache-Control"] = "no-store"
-    answer["X-Robots-Tag"] = "noindex, nofollow"
     # Under «no-referrer» a browser would send the button's form as of nobody, which is refused.
-    answer["Referrer-Policy"] = "same-origin"
-    return answer
+    return htmx.unlisted(answer, referrer="same-origin")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

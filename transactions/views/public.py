@@ -22,11 +22,7 @@ OVER = "transactions/over.html"
 
 
 def _private(answer: HttpResponse) -> HttpResponse:
-    """No copy is kept on the way, no search engine lists it, and no address is passed on."""
-    answer["Cache-Control"] = "no-store"
-    answer["X-Robots-Tag"] = "noindex, nofollow"
-    answer["Referrer-Policy"] = "no-referrer"
-    return answer
+    return htmx.unlisted(answer, referrer="no-referrer")
 
 
 @require_safe
