@@ -1,15 +1,8 @@
 """What is done with reconciliations, and the closes of business days and months."""
 
-from settlements.actions.closing import (
-    BrokenChain,
-    Made,
-    NotClosable,
-    check_chain,
-    close_days,
-    close_month,
-    file_of,
-    reopen,
-)
+from settlements.actions.chain import BrokenChain, check_chain
+from settlements.actions.closing import Made, NotClosable, close_days, close_month, reopen
+from settlements.actions.papers import file_of
 from settlements.actions.reconciling import (
     SIDES,
     TOTALS,

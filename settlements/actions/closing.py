@@ -6,7 +6,7 @@ its file is made from the frozen rows each time, so that it has the same bytes e
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -15,15 +15,15 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from merchants.actions.trail import record
-from merchants.models import AuditEntry, Branch, Membership, Right
+from merchants.models import Branch, Membership, Right
 from portal.conflicts import Conflict
-from portal.proofs import digest_of, is_ours, sealed
+from portal.proofs import digest_of, sealed
+from settlements.actions.papers import file_of, manifest_of
 from settlements.models import Document
 from settlements.queries import days_of, missing_of, standing_documents, standing_sql
 
 DAY = timedelta(days=1)
 Kind, Span = Document.Kind, Document.Span
-VERSION = 1
 
 # What a transaction counts, as its frozen state says; a row that has gone counts nothing.
 _COUNTS = """
@@ -97,33 +97,6 @@ _ADJUST = f"""
     )
     {_SAID}
 """  # noqa: S608
-_TOTALS = """
-    select currency, what, count(*), sum(amount_minor)::bigint,
-        coalesce(sum(captured_minor), 0)::bigint, sum(sales)::bigint, sum(sales_minor)::bigint,
-        sum(refunds)::bigint, sum(refunds_minor)::bigint
-    from settlements_closedrow where document_id = %s group by 1, 2 order by 1, 2
-"""
-_TOTAL_NAMES = (
-    "currency", "what", "rows", "amount_minor", "captured_minor", "sales", "sales_minor",
-    "refunds", "refunds_minor",
-)  # fmt: skip
-# The columns of a day's file: their names, and what `verify-report` takes them for.
-_DAY_FILE = (
-    ("position", "count", "position"), ("what", "word", "what"),
-    ("id", "word", "transaction_id"), ("ref", "text", "ref"), ("kind", "word", "kind"),
-    ("status", "word", "status"), ("scheme", "word", "scheme"),
-    ("amount_minor", "minor", "amount_minor"), ("captured_minor", "minor", "captured_minor"),
-    ("sales", "count", "sales"), ("sales_minor", "minor", "sales_minor"),
-    ("refunds", "count", "refunds"), ("refunds_minor", "minor", "refunds_minor"),
-    ("currency", "word", "currency"),
-    ("occurred_at", "moment", "to_char(occurred_at at time zone 'UTC',"
-     " 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"),
-)  # fmt: skip
-_MONTH_FILE = (
-    ("position", "count"), ("day", "day"), ("document", "count"), ("kind", "word"),
-    ("digest", "word"), ("rows_of_day", "count"), ("sales_minor", "minor"),
-    ("refunds_minor", "minor"), ("currency", "word"),
-)  # fmt: skip
 
 
 class NotClosable(Conflict):
@@ -253,7 +226,7 @@ def _write(
         rows, document.standing = _store(document, before)
         if kind == Kind.ADJUSTMENT and not rows:
             return None
-    document.manifest = plain = _manifest(document, branch, last, more)
+    document.manifest = plain = manifest_of(document, branch, last, more)
     document.rows = plain["rows"] = sum(each["rows"] for each in plain["totals"])
     sha, size = hashlib.sha256(), 0
     for piece in file_of(document):
@@ -266,11 +239,11 @@ def _write(
         "document": document.number, "span": span, "since": since.isoformat(),
         "rows": document.rows,
     }  # fmt: skip
-    record(_ACTIONS[kind], subject=branch, reason=reason, facts=facts)
+    record(ACTIONS[kind], subject=branch, reason=reason, facts=facts)
     return document
 
 
-_ACTIONS: dict[str, str] = {
+ACTIONS: dict[str, str] = {
     Kind.CLOSE: "day.closed", Kind.ADJUSTMENT: "day.adjusted", Kind.REOPENING: "day.reopened",
 }  # fmt: skip
 
@@ -291,125 +264,3 @@ def _store(document: Document, before: Sequence[Document]) -> tuple[int, dict[st
         cursor.execute(_ADJUST if before else _FREEZE, given)
         rows, standing = cursor.fetchone()
     return rows, json.loads(standing or "{}")
-
-
-def _manifest(
-    document: Document, branch: Branch, last: Document | None, more: dict[str, Any]
-) -> dict[str, Any]:
-    """What is true of a document: no name of a person is in it."""
-    month = document.span == Span.MONTH
-    names = _MONTH_FILE if month else [(name, kind) for name, kind, _sql in _DAY_FILE]
-    return {
-        "version": VERSION, "report": "close", "title": f"{document.kind} {document.since}",
-        "document": document.number, "kind": document.kind, "span": document.span,
-        "merchant": document.merchant_id, "branch": document.branch_id,
-        "days": [document.since.isoformat(), document.until.isoformat()],
-        "clocks": [{"zone": branch.zone, "day_begins": f"{branch.cut_off:%H:%M}"}],
-        "made_at": document.made_at.isoformat(), "made_by": document.made_by_id,
-        "reason": document.reason, "standing": document.standing,
-        "previous": last.digest if last else "", "form": {"form": "csv"},
-        "columns": [{"name": name, "heading": name, "kind": kind} for name, kind in names],
-        "totals": _month_totals(document, more) if month else _totals(document),
-        **more,
-    }  # fmt: skip
-
-
-def _totals(document: Document) -> list[dict[str, Any]]:
-    with connection.cursor() as cursor:
-        cursor.execute(_TOTALS, [document.pk])
-        return [dict(zip(_TOTAL_NAMES, row, strict=True)) for row in cursor.fetchall()]
-
-
-def _month_totals(document: Document, more: dict[str, Any]) -> list[dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for line in _month_lines(document, more.get("documents", ())):
-        own = found.setdefault(
-            line[-1], {"currency": line[-1], "rows": 0, "sales_minor": 0, "refunds_minor": 0}
-        )
-        own["rows"] += 1
-        own["sales_minor"] += line[6]
-        own["refunds_minor"] += line[7]
-    return [found[currency] for currency in sorted(found)]
-
-
-def _month_lines(document: Document, numbers: Sequence[int]) -> Iterator[tuple[Any, ...]]:
-    own = Document.objects.filter(branch=document.branch_id, number__in=list(numbers))
-    position = 0
-    for each in own.order_by("since", "number"):
-        sums: dict[str, list[int]] = {}
-        for total in each.manifest["totals"]:
-            found = sums.setdefault(total["currency"], [0, 0, 0])
-            for place, name in enumerate(("rows", "sales_minor", "refunds_minor")):
-                found[place] += total[name]
-        for currency, (rows, sales, refunds) in sorted(sums.items()):
-            position += 1
-            yield (
-                position, each.since, each.number, each.kind, each.digest, rows, sales, refunds,
-                currency,
-            )  # fmt: skip
-
-
-def file_of(document: Document) -> Iterator[bytes]:
-    """The bytes of a document's file, in pieces: from frozen rows, and so always the same."""
-    if document.span == Span.MONTH:
-        yield (",".join(name for name, _kind in _MONTH_FILE) + "\n").encode()
-        for line in _month_lines(document, document.manifest.get("documents", ())):
-            yield (",".join(str(each) for each in line) + "\n").encode()
-        return
-    yield (",".join(name for name, _kind, _sql in _DAY_FILE) + "\n").encode()
-    listed = ", ".join(sql for _name, _kind, sql in _DAY_FILE)
-    rows = f"select {listed} from settlements_closedrow where document_id = {int(document.pk)}"  # noqa: S608
-    with (
-        transaction.atomic(),
-        connection.cursor() as cursor,
-        cursor.copy(f"copy ({rows} order by position) to stdout (format csv)") as copy,
-    ):
-        for piece in copy:
-            yield bytes(piece)
-
-
-class BrokenChain(Exception):
-    """In words, where a branch's documents are not as they were made."""
-
-
-def check_chain(branch: Branch) -> int:
-    """Make every document of a branch anew and follow its chain; how many there are.
-
-    Raises BrokenChain.
-    """
-    previous, number = "", 0
-    for document in Document.objects.filter(branch=branch).order_by("number").iterator():
-        number += 1
-        manifest = document.manifest
-        if document.number != number:
-            raise BrokenChain(f"Document {number} of branch {branch.pk} is missing.")
-        if not is_ours(manifest) or document.digest != digest_of(manifest):
-            raise BrokenChain(f"Document {document} was changed: its manifest is not as made.")
-        if manifest["previous"] != previous:
-            raise BrokenChain(f"Document {document} does not follow the one before it.")
-        if any(manifest[name] != value for name, value in _own(document).items()):
-            raise BrokenChain(f"Document {document} is not what its manifest says of it.")
-        sha = hashlib.sha256()
-        for piece in file_of(document):
-            sha.update(piece)
-        if sha.hexdigest() != manifest["sha256"]:
-            raise BrokenChain(f"The rows of document {document} are not as they were frozen.")
-        previous = document.digest
-    told = AuditEntry.objects.filter(
-        action__in=_ACTIONS.values(), subject_kind="branch", subject_id=branch.pk
-    ).order_by("-pk")
-    last = told.values_list("facts", flat=True).first()
-    if last is not None and last["document"] > number:
-        raise BrokenChain(f"Document {last['document']} of branch {branch.pk} is missing.")
-    return number
-
-
-def _own(document: Document) -> dict[str, Any]:
-    """What a document's row says as its manifest does."""
-    return {
-        "document": document.number, "kind": document.kind, "span": document.span,
-        "branch": document.branch_id, "reason": document.reason, "rows": document.rows,
-        "days": [document.since.isoformat(), document.until.isoformat()],
-        "made_at": document.made_at.isoformat(), "made_by": document.made_by_id,
-        "standing": document.standing,
-    }  # fmt: skip

@@ -71,7 +71,7 @@ def month(request: HttpRequest, branch: Branch) -> HttpResponse:
     (row,) = calendar(member, first, until, now(), branches=[branch])
     days = [each for each in row.cells if each.state != "FUTURE"]
     context = {
-        "branch": branch, "row": row, "days": days, "form": CloseForm(),
+        "branch": branch, "row": row, "days": days,
         "documents": row.papers,
         "may": member.may(Right.CLOSE), "may_open": member.may(Right.REOPEN),
         "incomplete": [each for each in days if each.state == "INCOMPLETE"],
@@ -124,7 +124,7 @@ def open_again(request: HttpRequest, branch: Branch) -> HttpResponse:
 
 
 def _acted(request: HttpRequest, branch: Branch, act: Callable[[CloseForm], str]) -> HttpResponse:
-    form, since = CloseForm(request.POST), date(2000, 1, 1)
+    form = CloseForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("This is no day and no month."))
         return redirect("settlements:month", branch.pk)
