@@ -11,13 +11,12 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Max
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from merchants.actions.mail import keep_letter
 from merchants.actions.trail import Scene, acting, record
-from merchants.models import Bookmark, Door, Gap, Letter, Membership, ProviderAccount
+from merchants.models import Bookmark, Door, Letter, Membership, ProviderAccount
 from merchants.queries import MAIN, branches_for, in_force
 from merchants.sync.locks import lock_key, taken
 from portal import isolation
@@ -25,6 +24,7 @@ from portal.celery import wake
 from reports.actions.asking import TooMany, ask_report
 from reports.delivery import NotDelivered, failure_letter, letters, upload
 from reports.models import PlannedRun, ReportRun, Schedule
+from settlements.queries import Complete, gaps_of
 
 log = logging.getLogger(__name__)
 State = PlannedRun.State
@@ -300,24 +300,15 @@ def missing_of(member: Membership, planned: PlannedRun) -> list[str]:
         return []
     begins = min(each.begins(planned.since) for each in branches)
     ends = max(each.begins(planned.until) for each in branches)
-    accounts = ProviderAccount.objects.filter(merchant=member.merchant_id).exclude(
-        state=ProviderAccount.State.REMOVED
-    )
+    own = ProviderAccount.objects.filter(merchant=member.merchant_id)
+    accounts = list(own.exclude(state=ProviderAccount.State.REMOVED).order_by("pk"))
     marks = dict(
-        Bookmark.objects.filter(account__in=accounts, resource=MAIN)
-        .values_list("account")
-        .annotate(to=Max("complete_to"))
+        Bookmark.objects.filter(account__in=accounts, resource=MAIN).values_list(
+            "account", "complete_to"
+        )
     )
-    gaps = set(
-        Gap.objects.filter(account__in=accounts, resource=MAIN, until__gt=begins)
-        .exclude(since__gte=ends)
-        .values_list("account", flat=True)
+    gaps = gaps_of([each.pk for each in accounts])
+    known = (
+        Complete(each.name, marks.get(each.pk), tuple(gaps.get(each.pk, ()))) for each in accounts
     )
-    found = []
-    for each in accounts.order_by("pk"):
-        mark = marks.get(each.pk)
-        if mark is None or mark < ends:
-            found.append(_("%(account)s is not read up to its end") % {"account": each.name})
-        elif each.pk in gaps:
-            found.append(_("%(account)s has a gap in it") % {"account": each.name})
-    return found
+    return [words for each in known if (words := each.missing(begins, ends))]

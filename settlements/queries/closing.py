@@ -77,15 +77,31 @@ def missing_of(branch: Branch, day: date) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Account:
+class Complete:
     """How complete an account is: up to when, and without which times."""
 
     name: str
     complete_to: datetime | None
     gaps: tuple[tuple[datetime | None, datetime], ...]
 
+    def missing(self, begins: datetime, ends: datetime) -> str:
+        """In words, what of a time may not be here; empty where all of it is."""
+        if self.complete_to is None or self.complete_to < ends:
+            return _("%(account)s is not read up to its end") % {"account": self.name}
+        if any((since is None or since < ends) and until > begins for since, until in self.gaps):
+            return _("%(account)s has a gap in it") % {"account": self.name}
+        return ""
 
-def _accounts(branches: Iterable[int]) -> dict[int, list[_Account]]:
+
+def gaps_of(accounts: Iterable[int]) -> dict[int, list[tuple[datetime | None, datetime]]]:
+    """The times of transactions that are missing at accounts."""
+    gaps: dict[int, list[tuple[datetime | None, datetime]]] = {}
+    for gap in Gap.objects.filter(account__in=accounts, resource=MAIN).order_by("until", "pk"):
+        gaps.setdefault(gap.account_id, []).append((gap.since, gap.until))
+    return gaps
+
+
+def _accounts(branches: Iterable[int]) -> dict[int, list[Complete]]:
     """The accounts at which branches are known."""
     mark = Bookmark.objects.filter(account=OuterRef("account"), resource=MAIN)
     ids = list(
@@ -96,26 +112,17 @@ def _accounts(branches: Iterable[int]) -> dict[int, list[_Account]]:
         .order_by("branch", "account")
         .distinct()
     )
-    accounts = {account for _branch, account, *_rest in ids}
-    gaps: dict[int, list[tuple[datetime | None, datetime]]] = {}
-    for gap in Gap.objects.filter(account__in=accounts, resource=MAIN).order_by("until", "pk"):
-        gaps.setdefault(gap.account_id, []).append((gap.since, gap.until))
-    found: dict[int, list[_Account]] = {}
+    gaps = gaps_of({account for _branch, account, *_rest in ids})
+    found: dict[int, list[Complete]] = {}
     for branch, account, name, complete_to in ids:
-        own = _Account(name, complete_to, tuple(gaps.get(account, ())))
+        own = Complete(name, complete_to, tuple(gaps.get(account, ())))
         found.setdefault(branch, []).append(own)
     return found
 
 
-def _missing(branch: Branch, day: date, accounts: Iterable[_Account]) -> list[str]:
+def _missing(branch: Branch, day: date, accounts: Iterable[Complete]) -> list[str]:
     begins, ends = branch.begins(day), branch.begins(day + DAY)
-    found = []
-    for each in accounts:
-        if each.complete_to is None or each.complete_to < ends:
-            found.append(_("%(account)s is not read up to its end") % {"account": each.name})
-        elif any((since is None or since < ends) and until > begins for since, until in each.gaps):
-            found.append(_("%(account)s has a gap in it") % {"account": each.name})
-    return found
+    return [words for each in accounts if (words := each.missing(begins, ends))]
 
 
 @dataclass(frozen=True)
@@ -213,7 +220,7 @@ def calendar(
 
 def _cell(
     branch: Branch, day: date, figures: dict[str, dict[str, int]], papers: list[Document],
-    accounts: list[_Account], moment: datetime, changed: datetime | None,
+    accounts: list[Complete], moment: datetime, changed: datetime | None,
 ) -> Cell:  # fmt: skip
     standing, missing = _standing(papers), []
     if standing:
