@@ -9,12 +9,9 @@ from merchants.actions import accounts
 from merchants.actions.people import add_person
 from merchants.forms import DEMO_PASSWORD
 from merchants.models import Branch, Membership, Merchant, ProviderAccount, Role
+from providers.base.registry import providers
 
-# Slug, names, and the api-key by which the sandbox tells the two apart.
-MERCHANTS = [
-    ("demo", "Demo Coffee", "قهوة التجربة", "sandbox-key-of-demo"),
-    ("other", "Other Bakery", "مخبز آخر", "sandbox-key-of-other"),
-]
+MERCHANTS = [("demo", "Demo Coffee", "قهوة التجربة"), ("other", "Other Bakery", "مخبز آخر")]
 PEOPLE = [
     ("owner@demo.test", "Noura Al-Shehri", "demo", Role.OWNER),
     ("admin@demo.test", "Faisal Al-Harbi", "demo", Role.ADMIN),
@@ -35,7 +32,7 @@ def make_people() -> None:
     """The demo's merchants and people; those who exist are left as they are."""
     if not settings.DEMO:
         raise NotTheDemo("The demo is not on here.")
-    for slug, name, name_ar, _key in MERCHANTS:
+    for slug, name, name_ar in MERCHANTS:
         Merchant.objects.get_or_create(slug=slug, defaults={"name": name, "name_ar": name_ar})
     for email, name, slug, role in PEOPLE:
         merchant = Merchant.objects.get(slug=slug)
@@ -48,25 +45,39 @@ def make_people() -> None:
             Membership.objects.filter(pk=member.pk).update(every_branch=False)
 
 
-def connect_accounts(base_url: str, at: datetime) -> None:
-    """An account at the sandbox for each merchant; it may listen elsewhere than last time."""
-    for slug, _name, _name_ar, key in MERCHANTS:
-        credentials = {"api_key": key, "base_url": base_url}
-        merchant = Merchant.objects.get(slug=slug)
-        known = ProviderAccount.objects.filter(merchant=merchant, provider="nearpay").first()
-        if known is None:
-            accounts.connect_account(
-                merchant=merchant, provider="nearpay", name="NearPay, Riyadh",
-                credentials=credentials, at=at,
-            )  # fmt: skip
-        elif known.credentials and accounts.described(known)["base_url"] != base_url:
-            accounts.change_account(account=known, name=known.name, credentials=credentials, at=at)
+def connect_accounts(base_url: str, at: datetime) -> list[tuple[ProviderAccount, tuple[str, ...]]]:
+    """The accounts at every provider's sandbox, which may listen elsewhere than last time.
+
+    Returns them with the numbers of terminals that no list of the provider's would tell.
+    """
+    made = []
+    # The one that is read first has the branch that is somebody's only one.
+    for name, factory in reversed(providers().items()):
+        for demo in factory.demo:
+            merchant = Merchant.objects.get(slug=demo.merchant)
+            credentials = {**demo.credentials, "base_url": f"{base_url}/{name}"}
+            known = ProviderAccount.objects.filter(merchant=merchant, provider=name).first()
+            if known is None:
+                known = accounts.connect_account(
+                    merchant=merchant, provider=name, name=demo.name, credentials=credentials, at=at
+                )
+            elif (
+                known.credentials
+                and accounts.described(known)["base_url"] != (credentials["base_url"])
+            ):
+                # What else of them was changed since the first start stays.
+                kept = {**credentials, **accounts.in_the_clear(known)}
+                kept["base_url"] = credentials["base_url"]
+                accounts.change_account(account=known, name=known.name, credentials=kept, at=at)
+            made.append((known, demo.terminals))
+    return made
 
 
 def give_one_branch() -> bool:
     """Limit one support agent to the first branch; whether there is one by now."""
     member = Membership.objects.get(user__email=ONE_BRANCH)
-    first = Branch.objects.filter(merchant=member.merchant).order_by("pk").first()
+    account = ProviderAccount.objects.filter(merchant=member.merchant).order_by("pk").first()
+    first = Branch.objects.filter(identities__account=account).order_by("pk").first()
     if first is not None and not member.branches.exists():
         member.branches.add(first)
     return first is not None

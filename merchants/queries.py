@@ -369,8 +369,9 @@ def accounts_with_health(member: Membership) -> QuerySet[ProviderAccount]:
         .values("account")
         .annotate(found=Count("pk"))
     )
+    # One that nobody can close is said beside the figures, and is no trouble.
     gaps = (
-        Gap.objects.filter(account=OuterRef("pk"), resource=MAIN)
+        Gap.objects.filter(account=OuterRef("pk"), resource=MAIN, closable=True)
         .order_by().values("account").annotate(found=Count("pk")).values("found")
     )  # fmt: skip
     return accounts_for(member).annotate(

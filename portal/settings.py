@@ -105,6 +105,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(embedded.FOLDER / "beat-schedule")
 _EVERY = {
     "terminals.feed_changes": 2,
     "merchants.send_due_operations": 5,
+    "transactions.look_at_due": 5,
     "merchants.sync_due": 10,
     "merchants.send_letters": 15,
     "merchants.seal_trail": 20,

@@ -1,5 +1,6 @@
 """What is asked about people who hold terminals, and about handing terminals over."""
 
+import re
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from merchants.models import Branch, Membership, ProviderAccount
 from merchants.queries import accounts_of, branches_for
 from portal.tables import MOST_BYTES, NotATable, Table, read_table
 from portal.templatetags.show import branch_text
-from providers.base.provider import CreatesBranches, CreatesTerminals
+from providers.base.provider import CreatesBranches, CreatesTerminals, FollowsTerminals
 from terminals.actions import Holder, move_in_words
 from terminals.models import Terminal, TerminalUser
 from terminals.numbers import e164
@@ -173,6 +174,24 @@ class CreateTerminal(_AskForm):
         super().__init__(*args, by=by, **kwargs)
         own = branches_for(by).order_by("name", "pk")
         cast(BranchField, self.fields["branch"]).queryset = own
+
+
+class AddTerminals(_AskForm):
+    """Terminals that exist, by their numbers."""
+
+    capability = FollowsTerminals
+    numbers = forms.CharField(
+        label=_("Terminal numbers"), max_length=80_000,
+        widget=forms.Textarea(attrs={"rows": 6, "dir": "ltr"}),
+        help_text=_("One on each line, as your tills are numbered at the provider."),
+    )  # fmt: skip
+    field_order = ("account", "numbers")
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the action is told."""
+        numbers = re.split(r"[\s,;]+", self.cleaned_data["numbers"])
+        return {"account": self.cleaned_data["account"], "tids": numbers}
 
 
 class CreateBranch(_AskForm):

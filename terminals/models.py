@@ -89,6 +89,10 @@ class Terminal(OfMerchant):
     # The merchant's own words: no provider knows of them, and no reading changes them.
     label = models.CharField(max_length=100, blank=True, default="", db_default="")
     note = models.CharField(max_length=1000, blank=True, default="", db_default="")
+    # When what goes on there was last looked at, and is to be looked at again; None: its provider
+    # lists payments by itself, or it was not looked at yet.
+    looked_at = models.DateTimeField(null=True)
+    look_at = models.DateTimeField(null=True)
     # Lies in a drawer, to be handed out.
     spare = models.BooleanField(default=False, db_default=False)
     words = words_column("name", "label")
@@ -107,10 +111,31 @@ class Terminal(OfMerchant):
         indexes = [
             models.Index(fields=["merchant", "tid", "id"], name="terminal_by_tid"),
             models.Index(fields=["branch", "tid"], name="terminal_by_branch"),
+            models.Index(fields=["account", "look_at"], name="terminal_by_look"),
         ]
 
     def __str__(self) -> str:
         return self.name or self.tid
+
+
+class Alias(OfMerchant):
+    """What a provider called a terminal before: it was made anew there, and is the same here."""
+
+    # The database checks both as one: a row's merchant is its account's.
+    merchant = models.ForeignKey(Merchant, models.PROTECT, db_constraint=False)
+    account = models.ForeignKey(ProviderAccount, models.PROTECT, db_constraint=False)
+    terminal = models.ForeignKey(Terminal, models.PROTECT, related_name="aliases")
+    ref = models.CharField(max_length=200)
+    # When it was learned that it is no longer so called.
+    until_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "ref"], name="one_alias_per_account_and_ref")
+        ]
+
+    def __str__(self) -> str:
+        return self.ref
 
 
 class Holding(OfMerchant):

@@ -12,7 +12,9 @@ from django.shortcuts import get_object_or_404
 from merchants.models import Branch, Drift, Membership, Operation, ProviderAccount
 from merchants.queries import branch_limit, drifts_for, known_gone, member_of
 from portal.upsert import hashes
-from terminals.models import BulkChange, BulkRow, Holding, Terminal, TerminalUser
+from providers.base.provider import FollowsTerminals
+from providers.base.registry import providers_that
+from terminals.models import Alias, BulkChange, BulkRow, Holding, Terminal, TerminalUser
 
 
 def terminals_for(member: Membership) -> QuerySet[Terminal]:
@@ -191,15 +193,40 @@ def terminal_of(operation: Operation) -> Terminal:
 
 
 def terminals_by_ref(account: ProviderAccount, refs: Sequence[str]) -> dict[str, Terminal]:
-    """An account's terminals by the provider's references."""
+    """An account's terminals by the provider's references, present and former ones."""
+    if not refs:
+        return {}
+    former = Alias.objects.filter(account=account, ref__in=refs).select_related("terminal__branch")
     found = Terminal.objects.filter(account=account, ref__in=refs).select_related("branch")
-    return {terminal.ref: terminal for terminal in found if terminal.ref}
+    by_ref = {alias.ref: alias.terminal for alias in former}
+    return by_ref | {terminal.ref: terminal for terminal in found if terminal.ref}
 
 
 def terminals_by_tid(account: ProviderAccount, tids: Sequence[str]) -> dict[str, Terminal]:
     """An account's terminals by their ids, with their branches."""
     found = Terminal.objects.filter(account=account, tid__in=tids).select_related("branch")
     return {terminal.tid: terminal for terminal in found}
+
+
+def has_numbered(member: Membership) -> bool:
+    """Whether a person's merchant has an account whose terminals are known by number only."""
+    own = ProviderAccount.objects.filter(
+        merchant=member.merchant_id, provider__in=providers_that(FollowsTerminals)
+    )
+    return own.exclude(state=ProviderAccount.State.REMOVED).exists()
+
+
+def tids_of(account: ProviderAccount) -> list[str]:
+    """The numbers of an account's terminals."""
+    own = Terminal.objects.filter(account=account).order_by("pk")
+    return list(own.values_list("tid", flat=True))
+
+
+def hashes_by_tid(account: ProviderAccount, tids: Sequence[str]) -> dict[str, bytes]:
+    """The same as `stored_hashes`, by the terminals' numbers."""
+    own = Terminal.objects.filter(account=account, tid__in=tids)
+    found = own.values_list("tid", "content_hash")
+    return {tid: bytes(digest) for tid, digest in found if digest is not None}
 
 
 def stored_hashes(account: ProviderAccount, refs: Sequence[str]) -> dict[str, bytes]:

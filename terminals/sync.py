@@ -1,7 +1,9 @@
 """How terminals are synced: all of them, by every run, because a list of them is short."""
 
+from django.conf import settings
+
 from merchants.actions.resource import Resource
-from providers.base.provider import FindsTerminals, ListsTerminals
+from providers.base.provider import FindsTerminals, FollowsTerminals, ListsTerminals
 from terminals import actions, queries
 
 RESOURCES = [
@@ -18,5 +20,17 @@ RESOURCES = [
         find=lambda connector, ref: connector.find_terminal(ref),
         unlisted=queries.unlisted_terminals,
         gone=actions.note_gone_terminals,
-    )
+    ),
+    Resource(
+        name="terminals",
+        position=20,
+        capability=FollowsTerminals,
+        list=lambda connector, period, account: connector.follow_terminals(
+            queries.tids_of(account), fetchers=settings.SYNC_FETCHERS
+        ),
+        read=lambda connector, items, account: connector.read_terminals(items),
+        known=queries.hashes_by_tid,
+        store=actions.store_terminals,
+        windowed=False,
+    ),
 ]

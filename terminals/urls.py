@@ -9,6 +9,7 @@ app_name = "terminals"
 urlpatterns = [
     path("", views.list_, name="list"),
     path("new/", making.new_terminal, name="new"),
+    path("add/", making.add, name="add"),
     path("new-branch/", making.new_branch, name="new-branch"),
     path("many/", bulk.many, name="many"),
     path("many/template/", bulk.template, name="template"),

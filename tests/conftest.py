@@ -24,7 +24,10 @@ from merchants.models import Membership, Merchant, ProviderAccount, User
 from portal import isolation
 from providers.base.http import Limits
 from providers.base.sandbox import Options, Server, sandboxes
+from providers.mobilepay.sandbox import DEMO_CODE, TIDS
+from providers.mobilepay.sandbox import Sandbox as MobilePay
 from providers.nearpay.sandbox import DEMO_KEY, Sandbox
+from terminals.actions import add_terminals
 from tests.database import as_owner, drop_database, make_database, url_of
 
 PROVE = bool(os.environ.get("PROVE"))
@@ -196,6 +199,25 @@ class Played:
 
         credentials = Connector.credentials(api_key=key, base_url=self.server.url("nearpay"))
         return Connector(credentials, hosts=frozenset({self.host}), limits=limits)
+
+    @property
+    def mobilepay(self) -> MobilePay:
+        """The MobilePay that runs beside it."""
+        found = self.server.sandboxes["mobilepay"]
+        assert isinstance(found, MobilePay)
+        return found
+
+    def connect_mobilepay(self, merchant: Merchant, code: str = DEMO_CODE) -> ProviderAccount:
+        """An account there with its terminals noted, not read yet."""
+        token = self.mobilepay.merchants[code].token
+        url = self.server.url("mobilepay")
+        account = connect_account(
+            merchant=merchant, provider="mobilepay", name="Tills in Denmark", at=NOON,
+            credentials={"bio_code": code, "access_token": token, "base_url": url},
+        )  # fmt: skip
+        if TIDS[code]:
+            add_terminals(account=account, tids=TIDS[code], by=None, at=NOON)
+        return account
 
 
 class Players:

@@ -113,3 +113,17 @@ def test_the_lock_names_no_host_and_pins_by_hash() -> None:
 @pytest.mark.django_db
 def test_no_migration_is_missing() -> None:
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_no_app_names_a_provider_that_came_later() -> None:
+    """What a provider needs stands in its folder; the rest of the house knows capabilities."""
+    known = [name for name in providers() if name != "nearpay"]
+    assert known
+    apps = [path for path in SOURCES if path.relative_to(ROOT).parts[0] != "providers"]
+    named = [
+        (path, name)
+        for path in [*apps, *TEMPLATES]
+        for name in known
+        if name in path.read_text().casefold()
+    ]
+    assert named == []

@@ -126,6 +126,7 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "bulk change": f"/terminals/many/{bulk.pk}/",
         "new terminal": "/terminals/new/",
         "new branch": "/terminals/new-branch/",
+        "add terminals": "/terminals/add/",
         "people": "/terminals/people/",
         "person": f"/terminals/people/{first(TerminalUser)}/",
         "notices": "/notices/",

@@ -102,6 +102,9 @@ def changes(
     add_person(email="olga@acme.test", merchant=alice.merchant, role="OWNER")
     role = CustomRole.objects.create(merchant=alice.merchant, name="Old", rights=["LOOK_UP"])
     base = nearpay.server.url("nearpay")
+    danish = nearpay.connect_mobilepay(alice.merchant)
+    # Not read, so that a wish to fetch what is missing does not mean it too.
+    ProviderAccount.objects.filter(pk=danish.pk).update(state="PAUSED")
     person = TerminalUser.objects.order_by("pk")[0]
     fleet = list(Terminal.objects.exclude(ref=None).order_by("pk")[:3])
     free = [fleet[0].pk]
@@ -347,6 +350,10 @@ def changes(
             reverse("terminals:new"),
             {"account": account.pk, "branch": branch, "name": "Till", "code": "9", "key": "k5"},
             "operation.requested",
+        ),
+        "terminals:add": (
+            reverse("terminals:add"),
+            {"account": danish.pk, "numbers": "DK-801\nDK-802", "key": "k7"}, "terminals.added",
         ),
         "terminals:new-branch": (
             reverse("terminals:new-branch"),

@@ -168,6 +168,12 @@ def credentials_of(account: ProviderAccount) -> msgspec.Struct:
     return msgspec.json.decode(plain, type=providers()[account.provider].credentials)
 
 
+def in_the_clear(account: ProviderAccount) -> dict[str, str]:
+    """The credentials by name, as they were typed; for the same account only."""
+    plain: dict[str, str] = msgspec.to_builtins(credentials_of(account))
+    return plain
+
+
 @contextmanager
 def opened(account: ProviderAccount, limits: Limits | None = None) -> Iterator[Connector]:
     """The account's connector, closed afterwards. Never used inside a database transaction."""
@@ -233,7 +239,7 @@ def ask_for_sync(*, account: ProviderAccount, by: Membership, at: datetime) -> N
 
 def ask_to_close(*, gap: Gap, by: Membership, at: datetime) -> None:
     """Have a gap read as soon as a worker is free. A second wish changes nothing."""
-    own = Gap.objects.filter(pk=gap.pk, asked_at__isnull=True)
+    own = Gap.objects.filter(pk=gap.pk, asked_at__isnull=True, closable=True)
     with transaction.atomic():
         if own.update(asked_at=at, asked_by=by.user_id):
             gap.asked_at = at

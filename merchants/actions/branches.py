@@ -33,8 +33,8 @@ UNNAMED = "Unnamed branch"
 AGREED = ("name", "name_ar", "reference")
 DRIFTS = (Drift.Field.NAME, Drift.Field.NAME_AR, Drift.Field.REFERENCE)
 COLUMNS = (
-    "account_id", "ref", "branch_id", "name", "name_ar", "reference", "status", "content_hash",
-    "version_at",
+    "account_id", "ref", "branch_id", "name", "name_ar", "reference", "status", "address", "brand",
+    "location", "content_hash", "version_at",
 )  # fmt: skip
 
 
@@ -69,8 +69,8 @@ def store_branches(
         said.append(Said("branch", branch.pk, Drift.Field.GONE, True, True))
         rows.append(
             (
-                account.pk, record.ref, branch.pk, *agreed, record.status, item.digest,
-                record.version_at,
+                account.pk, record.ref, branch.pk, *agreed, record.status, record.address,
+                record.brand, record.location, item.digest, record.version_at,
             )
         )  # fmt: skip
         if own is not None and not listed:

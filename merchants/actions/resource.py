@@ -47,3 +47,6 @@ class Resource:
     # that were gone.
     unlisted: Callable[[ProviderAccount, set[str]], Sequence[str]] | None = None
     gone: Callable[[ProviderAccount, Sequence[str], set[str], datetime], None] | None = None
+    # Where nothing is listed, and what is known is followed: how far that is complete once all of
+    # it was delivered. It says itself what is missing.
+    followed: Callable[[ProviderAccount, datetime], datetime | None] | None = None

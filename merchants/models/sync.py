@@ -87,6 +87,10 @@ class BranchIdentity(OfMerchant):
     name_ar = models.CharField(max_length=200, null=True)
     reference = models.CharField(max_length=200, null=True)
     status = models.CharField(max_length=200, null=True)
+    address = models.CharField(max_length=400, null=True)
+    # By which brand and location the provider's own papers name it.
+    brand = models.CharField(max_length=200, null=True)
+    location = models.CharField(max_length=200, null=True)
     content_hash = models.BinaryField(max_length=16, null=True)
     version_at = models.DateTimeField(null=True)
 
@@ -265,6 +269,8 @@ class Gap(OfResource):
     # When somebody asked for it to be closed; a worker's next reading of the account does it.
     asked_at = models.DateTimeField(null=True)
     asked_by = models.ForeignKey(User, models.SET_NULL, null=True)
+    # False where the provider tells of no other time than the present: nobody can fetch it.
+    closable = models.BooleanField(default=True, db_default=True)
 
     class Meta:
         constraints = [

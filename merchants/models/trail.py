@@ -43,6 +43,7 @@ ACTIONS = {
     "operation.decided": _("Decided what became of it"),
     "drift.taken": _("Took what the provider says"),
     "drift.ignored": _("Left a difference alone"),
+    "terminals.added": _("Added terminals by their numbers"),
     "terminal.described": _("Changed the words about a terminal"),
     "bulk.made": _("Prepared a change of many terminals"),
     "bulk.started": _("Started a change of many terminals"),

@@ -13,7 +13,7 @@ from merchants.sync.run import Ask, run_sync
 
 def asked_gaps(account_id: int) -> list[Gap]:
     """The gaps of an account that somebody wants closed, the oldest beginning first."""
-    own = Gap.objects.filter(account=account_id, asked_at__isnull=False)
+    own = Gap.objects.filter(account=account_id, asked_at__isnull=False, closable=True)
     return list(own.order_by(F("since").asc(nulls_first=True), "pk"))
 
 

@@ -410,6 +410,9 @@ class _Run:
 
     def _finish_step(self, resource: Resource, step: SyncStep, last: Batch, at: datetime) -> None:
         step.state, step.finished_at = SyncStep.State.DONE, at
+        if resource.followed is not None:
+            step.complete_to = resource.followed(self.account, at)
+            return
         if last.complete_to is None and not last.whole:
             return
         # A provider that says no time and lists nothing is complete to when it was asked.

@@ -126,6 +126,7 @@ class Door:
         *,
         hosts: frozenset[str],
         headers: dict[str, str],
+        secrets: dict[str, str] | None = None,
         limits: Limits | None = None,
         clock: Clock | None = None,
         explain: Explain = _plain_refusal,
@@ -133,6 +134,8 @@ class Door:
         self.limits = limits or Limits()
         self._clock: Clock = clock or SystemClock()
         self._explain = explain
+        # Credentials that a provider wants among the parameters of each call.
+        self._secrets = secrets or {}
         self._base = allowed(base_url, hosts)
         self._turn = threading.Lock()
         # When the next request may begin: by our own rate, and by what the provider asked for.
@@ -181,10 +184,21 @@ class Door:
         return retrying(once)
 
     def write(
-        self, method: str, path: str, *, body: object = None, decode: Callable[[bytes], T]
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        query: dict[str, str] | None = None,
+        form: dict[str, str] | None = None,
+        decode: Callable[[bytes], T],
     ) -> T:
-        """Send a change once. No answer, or one that cannot be read, is Unknown."""
-        answer = self._call(method, path, query=None, body=body, changes=True)
+        """Send a change once. No answer, or one that cannot be read, is Unknown.
+
+        A provider that changes things on GET is sent its parameters as `query`; a `form` is sent as
+        one, with what is secret in it instead of in the address.
+        """
+        answer = self._call(method, path, query=query, body=body, form=form, changes=True)
         try:
             return decode(answer.body)
         except Unreadable as problem:
@@ -223,12 +237,26 @@ class Door:
         raise Unreachable("The connection was closed here.", slow=True)
 
     def _call(
-        self, method: str, path: str, *, query: dict[str, str] | None, body: object, changes: bool
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None,
+        body: object,
+        changes: bool,
+        form: dict[str, str] | None = None,
     ) -> Answer:
         self._await_turn()
+        if form is None:
+            query = {**self._secrets, **(query or {})}
         url = f"{self._base}{path}?{urlencode(query)}" if query else self._base + path
-        content = None if body is None else msgspec.json.encode(body)
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        content, headers = None, {}
+        if form is not None:
+            content = urlencode({**self._secrets, **form}).encode()
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        elif body is not None:
+            content = msgspec.json.encode(body)
+            headers = {"Content-Type": "application/json"}
         deadline = self._clock.monotonic() + self.limits.total
         self._network.allow(self.limits.total)
         try:

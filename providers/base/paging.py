@@ -76,6 +76,10 @@ class Batch:
     order: Order = Order.UNKNOWN
     # Whether every row of the list was delivered, and not only those of the period.
     whole: bool = False
+    # The terminals that were looked at wholly, and those of which the provider would not say what
+    # has ended; by tid.
+    looked: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
 
 
 Fetch = Callable[[int], Page]

@@ -4,7 +4,7 @@ A connector is stateless, never writes rows, and fails only in the six ways of
 `providers.base.errors`. Amounts that it is given are Money.
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -34,6 +34,29 @@ class Period:
     fetchers: int = 4
 
 
+def _all(refs: Sequence[str]) -> Sequence[str]:
+    return refs
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What to look after where a provider lists nothing by date: all of it is known beforehand.
+
+    `unknown` tells which of some references of payments and refunds are not at their end here, so
+    that the others need not be asked for. It is called by whoever takes the batches, in their
+    thread.
+    """
+
+    # Terminals, of which what goes on and what was captured is asked for.
+    tids: tuple[str, ...] = ()
+    payments: tuple[str, ...] = ()
+    refunds: tuple[str, ...] = ()
+    # Payments whose refunds are asked for.
+    sales: tuple[str, ...] = ()
+    fetchers: int = 4
+    unknown: Callable[[Sequence[str]], Sequence[str]] = _all
+
+
 class Connector(Protocol):
     """One account at one provider."""
 
@@ -47,6 +70,17 @@ class Connector(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class DemoAccount:
+    """An account at the provider's own sandbox, as the demo connects it for a merchant's slug."""
+
+    merchant: str
+    name: str
+    credentials: Mapping[str, str]
+    # The numbers of its terminals, where no list tells them.
+    terminals: tuple[str, ...] = ()
+
+
 class ConnectorFactory(Protocol):
     """A provider's folder, as the registry finds it."""
 
@@ -57,6 +91,7 @@ class ConnectorFactory(Protocol):
     # The part of the credentials that tells accounts apart and is not secret.
     default_zone: str
     receipt_example: bytes
+    demo: tuple[DemoAccount, ...]
 
     def __call__(
         self,
@@ -83,6 +118,22 @@ class ListsTerminals(Protocol):
 @runtime_checkable
 class ListsTransactions(Protocol):
     def list_transactions(self, period: Period) -> Generator[Batch]: ...
+    def read_transactions(self, items: Iterable[Item]) -> Reading[TransactionRecord]: ...
+
+
+@runtime_checkable
+class FollowsTerminals(Protocol):
+    """Tells of terminals by their numbers only."""
+
+    def follow_terminals(self, tids: Sequence[str], *, fetchers: int = 4) -> Generator[Batch]: ...
+    def read_terminals(self, items: Iterable[Item]) -> Reading[TerminalRecord]: ...
+
+
+@runtime_checkable
+class FollowsTransactions(Protocol):
+    """Tells of payments by their references, and of what goes on at a terminal."""
+
+    def follow_transactions(self, watch: Watch) -> Generator[Batch]: ...
     def read_transactions(self, items: Iterable[Item]) -> Reading[TransactionRecord]: ...
 
 
@@ -158,10 +209,75 @@ class OpensSessions(Protocol):
     ) -> SessionRecord: ...
 
 
+@runtime_checkable
+class ManagesTokens(Protocol):
+    """The provider gives a merchant's token out by a call; each is told once."""
+
+    def create_token(self) -> str: ...
+    def reset_token(self) -> str: ...
+
+
+@runtime_checkable
+class CarriesPoints(Protocol):
+    """A terminal of the merchant's carries a point of sale at the provider, or none."""
+
+    def create_point(self, tid: str) -> None: ...
+    def delete_point(self, tid: str) -> None: ...
+    def find_point(self, tid: str) -> TerminalRecord: ...
+
+
+@runtime_checkable
+class SeesCustomers(Protocol):
+    """Says whether a customer stands at a terminal; None where that is not said."""
+
+    def seen_at_terminal(self, tid: str) -> bool | None: ...
+    def seen_at_point(self, ref: str) -> bool | None: ...
+
+
+@runtime_checkable
+class ShowsCodes(Protocol):
+    """Tells what the code at a terminal says that customers scan."""
+
+    def show_code(self, tid: str) -> str: ...
+
+
+@runtime_checkable
+class TakesPayments(Protocol):
+    """Takes payments in steps. Amounts are asked for once the customer is there, or at once.
+
+    `order` is the till's own word for a sale, by which one is found again whose answer was lost.
+    A state is one of the provider's words.
+    """
+
+    def start_payment(self, tid: str, *, order: str, amount: Money) -> str: ...
+    def start_payment_at_point(self, ref: str, *, order: str, amount: Money) -> str: ...
+    def prepare_payment(self, tid: str, *, order: str) -> str: ...
+    def ready_payment(self, tid: str, *, payment: str, order: str, amount: Money) -> None: ...
+    def capture_payment(self, ref: str, *, amount: Money) -> None: ...
+    def cancel_payment(self, ref: str) -> None: ...
+    def state_of_payment(self, ref: str) -> str: ...
+    def payments_of_order(self, tid: str, *, order: str) -> list[str]: ...
+    def recall_by_state(self, *, order: str, state: str) -> str: ...
+    def recall_by_terminal(self, tid: str, *, state: str) -> str: ...
+    def recall_by_point(self, ref: str, *, state: str) -> str: ...
+
+
+@runtime_checkable
+class RefundsPayments(Protocol):
+    """Gives back of a captured payment, in parts too; reserved first, then captured."""
+
+    def create_refund(self, payment: str, *, order: str, amount: Money) -> str: ...
+    def refunds_of(self, payment: str) -> list[str]: ...
+    def capture_refund(self, ref: str) -> None: ...
+    def cancel_refund(self, ref: str) -> None: ...
+
+
 CAPABILITIES: tuple[type, ...] = (
     ListsBranches,
     ListsTerminals,
     ListsTransactions,
+    FollowsTerminals,
+    FollowsTransactions,
     ListsSessions,
     ListsReconciliations,
     FindsBranches,
@@ -174,6 +290,12 @@ CAPABILITIES: tuple[type, ...] = (
     DisconnectsTerminals,
     CreatesReconciliations,
     OpensSessions,
+    ManagesTokens,
+    CarriesPoints,
+    SeesCustomers,
+    ShowsCodes,
+    TakesPayments,
+    RefundsPayments,
 )
 
 

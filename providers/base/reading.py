@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache, reduce
 from operator import or_
 from typing import Annotated, Any, Generic, TypeVar
@@ -215,7 +216,9 @@ def _decoders(model: type[msgspec.Struct]) -> tuple[Any, Any]:
 def _strict(model: type[msgspec.Struct]) -> type[msgspec.Struct]:
     """The same model, with its documented but unread fields, that refuses any other."""
     fields: list[Any] = []
+    renamed: dict[str, str] = {}
     for each in msgspec.inspect.type_info(model).fields:  # type: ignore[attr-defined]
+        renamed[each.name] = each.encode_name
         kind = _strict_type(each.type)
         if each.required:
             fields.append((each.name, kind))
@@ -226,7 +229,9 @@ def _strict(model: type[msgspec.Struct]) -> type[msgspec.Struct]:
     ignored: frozenset[str] = getattr(model, "IGNORED", frozenset())
     unread = ignored - set(model.__struct_fields__)
     fields += [(name, Any, None) for name in sorted(unread)]
-    return msgspec.defstruct(model.__name__, fields, forbid_unknown_fields=True, kw_only=True)
+    return msgspec.defstruct(
+        model.__name__, fields, forbid_unknown_fields=True, kw_only=True, rename=renamed
+    )
 
 
 def _strict_type(info: Any) -> Any:
@@ -250,6 +255,7 @@ _PLAIN: dict[type, Any] = {
     msgspec.inspect.BoolType: bool,
     msgspec.inspect.NoneType: type(None),
     msgspec.inspect.DateTimeType: datetime,
+    msgspec.inspect.DecimalType: Decimal,
     msgspec.inspect.AnyType: Any,
 }
 

@@ -35,18 +35,24 @@ Scheme = Literal[
     "JCB",
     "DISCOVER",
     "GCCNET",
+    # Paid from an app, whatever card is behind it.
+    "WALLET",
     "UNMAPPED",
 ]
 
 
 class BranchRecord(Struct, frozen=True, kw_only=True):
-    """A location of the merchant; `zone` and `currency` are what this provider works in there."""
+    """A location of the merchant; `zone` is the one that this provider works in there."""
 
     ref: str
     name: str
     name_ar: str | None = None
     reference: str | None = None
     status: str | None = None
+    address: str | None = None
+    # By which brand and location the provider's own papers name it.
+    brand: str | None = None
+    location: str | None = None
     zone: str | None = None
     created_at: datetime | None = None
     version_at: datetime | None = None
@@ -70,9 +76,13 @@ class DeviceRecord(Struct, frozen=True, kw_only=True):
 
 
 class TerminalRecord(Struct, frozen=True, kw_only=True):
-    """A terminal; `user` is None where nobody holds it and `user_said` is true."""
+    """A terminal; `user` is None where nobody holds it and `user_said` is true.
+
+    With `ref_said` no reference means that it has none, and otherwise that it is not said.
+    """
 
     ref: str | None
+    ref_said: Literal[True] | None = None
     tid: str
     name: str | None = None
     branch: BranchRecord | None = None
@@ -93,7 +103,11 @@ class ReceiptRecord(Struct, frozen=True, kw_only=True):
 
 
 class TransactionRecord(Struct, frozen=True, kw_only=True):
-    """One card transaction with its receipts."""
+    """One payment or refund with its receipts.
+
+    `occurred_at` is None where the provider tells no time: it counts from when it was heard of.
+    `terminal_ref` names the terminal where its tid is not said.
+    """
 
     ref: str
     kind: Kind
@@ -105,7 +119,7 @@ class TransactionRecord(Struct, frozen=True, kw_only=True):
     refunded_minor: int | None
     refunded: Refunded
     scheme: Scheme
-    occurred_at: datetime
+    occurred_at: datetime | None
     pan_last4: str | None = None
     rrn: str | None = None
     stan: str | None = None
@@ -118,6 +132,11 @@ class TransactionRecord(Struct, frozen=True, kw_only=True):
     reconciled: bool = False
     network: str | None = None
     terminal: TerminalRecord | None = None
+    terminal_ref: str | None = None
+    # Of a refund: the sale that it gives back, where the provider names it.
+    sale_ref: str | None = None
+    # Seconds after which the provider lets one look again while it goes on.
+    pause: float | None = None
     branch: BranchRecord | None = None
     user: TerminalUserRecord | None = None
     device: DeviceRecord | None = None

@@ -20,6 +20,23 @@ def providers() -> dict[str, ConnectorFactory]:
 
 
 @cache
+def providers_that(capability: type) -> tuple[str, ...]:
+    """The names of those whose connectors have a capability."""
+    return tuple(
+        name
+        for name, factory in providers().items()
+        if issubclass(factory, capability)  # type: ignore[arg-type]
+    )
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """The languages in which every provider has words for people."""
+    first = next(iter(sorted(FOLDER.glob("*/client.py")))).parent
+    return tuple(sorted(path.name.split(".")[1] for path in first.glob("words.*.toml")))
+
+
+@cache
 def words(provider: str, language: str) -> dict[str, Any]:
     """A provider's words for people in one language: labels, decline reasons, refusals."""
     path = FOLDER / provider / f"words.{language}.toml"

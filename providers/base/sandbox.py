@@ -64,7 +64,8 @@ class Request:
     body: bytes
 
     @property
-    def changes(self) -> bool:
+    def writes(self) -> bool:
+        """Whether its method is one that changes things, as most providers keep it."""
         return self.method not in ("GET", "HEAD")
 
 
@@ -131,6 +132,7 @@ class Simulated(Protocol):
     faults: Faults
 
     def answer(self, request: Request) -> Answer: ...
+    def changes(self, request: Request) -> bool: ...
     def now(self) -> datetime: ...
 
 
@@ -178,12 +180,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def _strike_and_answer(self, sandbox: Simulated, request: Request) -> None:
         faults = sandbox.faults
-        before = faults.first(BEFORE, changes=request.changes)
+        changes = sandbox.changes(request)
+        before = faults.first(BEFORE, changes=changes)
         if before is not None:
             self._before(before, sandbox)
             return
         answer = sandbox.answer(request)
-        after = faults.first(AFTER, changes=request.changes) if answer.status < 300 else None
+        after = faults.first(AFTER, changes=changes) if answer.status < 300 else None
         self._after(after, answer, sandbox)
 
     def _before(self, name: str, sandbox: Simulated) -> None:

@@ -19,7 +19,7 @@ from providers.base.errors import Refused, Unreadable
 from providers.base.http import Door, Limits
 from providers.base.money import Money
 from providers.base.paging import Batch, Page, walk
-from providers.base.provider import Period
+from providers.base.provider import DemoAccount, Period
 from providers.base.reading import Item, Reading, without_cards
 from providers.base.records import (
     BranchRecord,
@@ -50,6 +50,10 @@ class Connector:
     version = translate.VERSION
     # A made-up receipt in the form that is stored, against which stored ones compress well.
     receipt_example = Path(__file__).with_name("receipt.example.json").read_bytes()
+    demo = (
+        DemoAccount("demo", "NearPay, Riyadh", {"api_key": "sandbox-key-of-demo"}),
+        DemoAccount("other", "NearPay, Riyadh", {"api_key": "sandbox-key-of-other"}),
+    )
 
     def __init__(
         self,

@@ -36,6 +36,8 @@ from merchants.queries import (
     branch_limit,
     branches_for,
 )
+from providers.base.provider import AssignsTerminals, CreatesReconciliations
+from providers.base.registry import providers_that
 from settlements.models import Reconciliation
 from terminals.models import Terminal
 from terminals.queries import terminals_for
@@ -376,7 +378,8 @@ def attention(member: Membership, clocks: list[Clock], moment: datetime) -> list
     closed = Reconciliation.objects.filter(
         terminal=OuterRef("pk"), business_day__gte=OuterRef("yesterday")
     )
-    waits = Q(sold__isnull=False) & ~Exists(closed)
+    closes = Q(account__provider__in=providers_that(CreatesReconciliations))
+    waits = Q(sold__isnull=False) & closes & ~Exists(closed)
     passed = Func(
         F("usual_hours"), F("last_seen_at"), Value(moment),
         of(lambda clock: clock.zone, CharField()),
@@ -389,12 +392,15 @@ def attention(member: Membership, clocks: list[Clock], moment: datetime) -> list
         When(away, then=GreaterThanOrEqual(passed, SILENT_HOURS)),
         default=Value(False), output_field=BooleanField(),
     )  # fmt: skip
+    # Where a provider hands terminals to nobody, none is without a holder.
+    unheld = Q(terminal_user=None, account__provider__in=providers_that(AssignsTerminals))
     own = (
         terminals_for(member).select_related(None).select_related("branch", "terminal_user")
         .filter(_looked_at(member), last_seen_at__gte=moment - SOLD_WITHIN)
         .annotate(**bounds).annotate(sold=Subquery(sold.values("pk")[:1]))
         .annotate(open=Case(When(waits, then=True), default=Value(False)), silent=silent)
-        .filter(Q(open=True) | Q(connected=False) | Q(terminal_user=None) | Q(silent=True))
+        .annotate(unheld=Case(When(unheld, then=True), default=Value(False)))
+        .filter(Q(open=True) | Q(connected=False) | Q(unheld=True) | Q(silent=True))
         .only("tid", "name", "connected", "last_seen_at", "branch__name", "branch__name_ar",
               "terminal_user__name", "terminal_user__erased_at", "terminal_user__ref")
         .order_by("last_seen_at", "pk")[:MOST_ATTENTION]
@@ -402,7 +408,7 @@ def attention(member: Membership, clocks: list[Clock], moment: datetime) -> list
     is_so: dict[str, Callable[[Any], bool]] = {
         "SILENT": lambda each: each.silent,
         "DISCONNECTED": lambda each: each.connected is False,
-        "UNASSIGNED": lambda each: each.terminal_user_id is None,
+        "UNASSIGNED": lambda each: each.unheld,
         "OPEN": lambda each: each.open,
     }
     found = list(own)

@@ -31,6 +31,7 @@ from terminals.actions.moving import (
     need_reachable,
     unassign_terminal,
 )
+from terminals.actions.numbering import NotANumber, add_terminals
 from terminals.actions.people import TooMany, erase_person, reveal_person
 from terminals.actions.storing import (
     ensure_devices,
@@ -45,7 +46,9 @@ from terminals.actions.storing import (
 __all__ = [
     "Held",
     "Holder",
+    "NotANumber",
     "TooMany",
+    "add_terminals",
     "agree_anew",
     "assign_terminal",
     "can_push",

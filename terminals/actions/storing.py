@@ -16,7 +16,7 @@ from portal.upsert import pks, upsert
 from providers.base.reading import Item
 from providers.base.records import DeviceRecord, TerminalRecord, TerminalUserRecord
 from terminals.actions.holding import Held, note_holdings
-from terminals.models import Terminal, TerminalUser
+from terminals.models import Alias, Terminal, TerminalUser
 
 UNNAMED = "Unnamed person"
 COLUMNS = (
@@ -38,6 +38,7 @@ def store_terminals(
     branches = ensure_branches(account, [r.branch for _, r in latest.values() if r.branch])
     people = store_terminal_users(account, [r.user for _, r in latest.values() if r.user], at)
     _free_refs(account, {r.ref: tid for tid, (_, r) in latest.items() if r.ref})
+    _keep_refs(account, {tid: r for tid, (_, r) in latest.items()}, at)
     own = Terminal.objects.filter(account=account, tid__in=latest).order_by("pk")
     # Kept from changing until these are written: somebody may just be confirmed as its holder.
     before = {each.tid: each for each in own.select_for_update(no_key=True)}
@@ -65,7 +66,7 @@ def store_terminals(
                 tid,
                 account.merchant_id,
                 agreed[1],
-                record.ref or there.ref,
+                record.ref if record.ref_said else record.ref or there.ref,
                 record.name or there.name,
                 agreed[0],
                 there.connected if record.connected is None else record.connected,
@@ -124,6 +125,8 @@ def _winners(
             own is None
             or own.ref in (None, record.ref)
             or record.ref is None
+            # Told of by its number, so there is no other.
+            or record.ref_said
             or rank(record.created_at, record.ref) > rank(own.provider_created_at, own.ref)
         ):
             yield item, record
@@ -135,6 +138,26 @@ def _free_refs(account: ProviderAccount, refs: Mapping[str, str]) -> None:
     for ref, tid in refs.items():
         moved |= Q(ref=ref) & ~Q(tid=tid)
     Terminal.objects.filter(moved, account=account).update(ref=None)
+
+
+def _keep_refs(
+    account: ProviderAccount, records: Mapping[str, TerminalRecord], at: datetime
+) -> None:
+    """What a terminal was called before it was made anew at the provider still leads to it."""
+    said = [tid for tid, record in records.items() if record.ref_said]
+    own = Terminal.objects.filter(account=account, tid__in=said, ref__isnull=False)
+    former = [
+        Alias(
+            account=account,
+            merchant_id=account.merchant_id,
+            terminal=each,
+            ref=each.ref or "",
+            until_at=at,
+        )
+        for each in own
+        if each.ref != records[each.tid].ref
+    ]
+    Alias.objects.bulk_create(former, ignore_conflicts=True)
 
 
 def store_terminal_users(

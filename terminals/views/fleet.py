@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from merchants.actions.operations import (
     decide_operation,
+    is_offered,
     open_of,
     withdraw_operation,
 )
@@ -36,6 +37,12 @@ from portal import htmx
 from portal.confirm import ask_again, is_confirmed
 from portal.conflicts import Conflict
 from portal.lists import Listing, show
+from providers.base.provider import (
+    AssignsTerminals,
+    CreatesReconciliations,
+    DisconnectsTerminals,
+    OpensSessions,
+)
 from providers.base.registry import providers, said
 from terminals import actions, queries
 from terminals.columns import MASKED_PEOPLE, PEOPLE, TERMINALS
@@ -47,6 +54,11 @@ from terminals.views.operations import said_back
 
 MOST_DEVICES = 20
 SHOWN_OPERATIONS = 10
+# What a terminal's page offers, where its provider can do it.
+CAN = {
+    "assign": AssignsTerminals, "disconnect": DisconnectsTerminals,
+    "reconcile": CreatesReconciliations, "session": OpensSessions,
+}  # fmt: skip
 SHOWN_HOLDINGS = 5
 MOST_HOLDINGS = 200
 
@@ -66,6 +78,7 @@ def list_(request: HttpRequest) -> HttpResponseBase:
         freshness=freshness_of(member),
         views=saved_views(member, TERMINALS.name),
         may_move=member.may(Right.FLEET),
+        may_add=member.sees_every_branch and queries.has_numbered(member),
     )
 
 
@@ -168,6 +181,7 @@ def detail(request: HttpRequest, terminal: Terminal) -> HttpResponse:
     context = {
         "terminal": terminal,
         "devices": named,
+        "aliases": terminal.aliases.order_by("-until_at", "-pk")[:MOST_DEVICES],
         "sees_figures": member.may(Right.FIGURES),
         "differences": list(
             queries.drifts_seen_by(member).filter(subject_kind="terminal", subject_id=terminal.pk)
@@ -277,6 +291,7 @@ def _ledger(request: HttpRequest, terminal: Terminal) -> dict[str, Any]:
         "evidence": said_back(open_) if open_ else [],
         "may_move": member_of(request).may(Right.FLEET) and terminal.ref is not None,
         "may_pay": member_of(request).may(Right.PAYMENTS) and terminal.ref is not None,
+        "can": {name: is_offered(terminal.account, each) for name, each in CAN.items()},
         "zone": _zone(terminal),
         "key": uuid4().hex,
         "decide": ReasonForm(),

@@ -2,12 +2,14 @@
 
 from uuid import uuid4
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from merchants.actions.branches import create_branch
@@ -15,8 +17,8 @@ from merchants.models import Right
 from merchants.queries import member_with
 from portal import htmx
 from portal.conflicts import Conflict
-from terminals.actions import create_terminal
-from terminals.forms import CreateBranch, CreateTerminal
+from terminals.actions import add_terminals, create_terminal
+from terminals.forms import AddTerminals, CreateBranch, CreateTerminal
 
 
 @login_required
@@ -35,6 +37,29 @@ def new_terminal(request: HttpRequest) -> HttpResponse:
     context = {"form": form, "title": _("Make a terminal"), "back": "terminals:list"}
     status = 422 if form.errors else 200
     return htmx.page(request, "terminals/new.html", context, status=status)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def add(request: HttpRequest) -> HttpResponse:
+    """Terminals of a provider that tells of them by their numbers only."""
+    member = member_with(request, Right.FLEET)
+    if not member.sees_every_branch:
+        raise PermissionDenied(_("Whoever is kept to some branches cannot add terminals."))
+    form = AddTerminals(request.POST or None, by=member, initial={"key": uuid4().hex})
+    if form.is_valid():
+        try:
+            added = add_terminals(**form.asked, by=member, at=now())
+        except Conflict as problem:
+            form.add_error("numbers", str(problem))
+        else:
+            said = ngettext(
+                "%(n)d terminal is read now.", "%(n)d terminals are read now.", len(added)
+            )
+            messages.success(request, said % {"n": len(added)})
+            return redirect("terminals:list")
+    status = 422 if form.errors else 200
+    return htmx.page(request, "terminals/add.html", {"form": form}, status=status)
 
 
 @login_required

@@ -54,6 +54,9 @@ class Echo:
     def now(self) -> datetime:
         return self.clock.now()
 
+    def changes(self, request: Request) -> bool:
+        return request.writes
+
     def answer(self, request: Request) -> Answer:
         return Answer(200, b"{}")
 

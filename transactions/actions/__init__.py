@@ -1,6 +1,7 @@
 """What is done with transactions: stored, asked for, handed to customers, vouched for, noted."""
 
 from transactions.actions.asking import NotPossible, agree_refund, left_of, open_session
+from transactions.actions.following import follow, note_looks, store_followed
 from transactions.actions.limits import Limit, OverLimit, limits_of, set_limits
 from transactions.actions.sharing import (
     LASTS,
@@ -28,11 +29,14 @@ __all__ = [
     "OverLimit",
     "Prepared",
     "add_note",
-    "agree_refund", "hold",
+    "agree_refund",
+    "follow",
+    "hold",
     "issue_receipt",
     "left_of",
     "limits_of",
     "mail_receipt",
+    "note_looks",
     "open_session",
     "prepare",
     "prepare_all",
@@ -40,6 +44,7 @@ __all__ = [
     "set_limits",
     "share_receipt",
     "shared_by",
+    "store_followed",
     "store_sessions",
     "store_transactions",
     "withdraw_receipt",

@@ -1,6 +1,6 @@
 """Storing transactions with their receipts, and payment sessions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,9 +22,10 @@ from terminals.actions import (
     note_devices,
     note_seen,
 )
+from terminals.models import Terminal
 from terminals.queries import terminals_by_ref, terminals_by_tid
 from transactions import receipts
-from transactions.models import Change
+from transactions.models import Change, Kind, Transaction
 from transactions.queries import COUNTED, TOLD, counted_of
 from transactions.receipts import Example
 from transactions.rollups import Cell, add, hold, refresh
@@ -34,16 +35,19 @@ COLUMNS = (
     "device_id", "kind", "status", "provider_status", "amount_minor", "authorised_minor",
     "captured_minor", "refunded_minor", "refunded", "currency", "scheme", "pan_last4", "rrn",
     "stan", "approval_code", "action_code", "aid", "entry_mode", "verification", "reference",
-    "network", "reconciled", "occurred_at", "business_day", "content_hash", "version_at",
-    "learned_at", "changed_at",
+    "sale_ref", "network", "reconciled", "occurred_at", "business_day", "content_hash",
+    "version_at", "learned_at", "changed_at",
 )  # fmt: skip
-REF = COLUMNS.index("ref")
+REF, TERMINAL = COLUMNS.index("ref"), COLUMNS.index("terminal_id")
+OCCURRED_AT = COLUMNS.index("occurred_at")
 # Among the dictionaries that a run knows, the account's own.
 OWN = "own"
 PLACES = tuple(COLUMNS.index(name) for name in (*COUNTED, *TOLD))
 # COUNTED as a change has it.
 AFTER = ("branch_id", "day", "kind", "status", "captured")
 BEFORE = ("branch_before_id", "day_before", "kind_before", "status_before", "captured_before")
+# Where among what `counted_of` tells of a stored row these stand.
+BRANCH, OCCURRED = COUNTED.index("branch_id"), len(COUNTED) + TOLD.index("occurred_at")
 RECEIPT_COLUMNS = ("transaction_id", "position", "ref", "kind", "dictionary_id", "body")
 SESSION_COLUMNS = (
     "account_id", "ref", "merchant_id", "branch_id", "terminal_id", "kind", "status",
@@ -57,7 +61,7 @@ class Prepared:
     """A transaction with its receipts packed, made while the database stores another batch."""
 
     record: TransactionRecord
-    # The columns from `kind` to `occurred_at`, which need no look-up.
+    # The columns from `kind` to `reconciled`, which need no look-up.
     plain: tuple[Any, ...]
     # Reference, kind and packed fields of each receipt, and the row of what they are packed
     # against; None: the provider's own example.
@@ -75,7 +79,7 @@ def prepare(record: TransactionRecord, example: Example) -> Prepared:
         r.kind, r.status, r.provider_status, r.amount.minor, r.authorised_minor, r.captured_minor,
         r.refunded_minor, r.refunded, r.amount.currency, r.scheme, r.pan_last4, r.rrn, r.stan,
         r.approval_code, r.action_code, r.aid, r.entry_mode, r.verification, r.reference,
-        r.network, r.reconciled, r.occurred_at,
+        r.sale_ref, r.network, r.reconciled,
     )  # fmt: skip
     packed = (
         (each.ref, each.kind, receipts.pack(each.fields, example.body)) for each in r.receipts
@@ -101,7 +105,7 @@ def store_transactions(account: ProviderAccount, records: Records, at: datetime)
     hold(account)
     # A change may move a row to another branch or day, and both are to be added up again.
     before = counted_of(account, list(latest))
-    rows = _rows(account, latest, at)
+    rows = _rows(account, latest, before, at)
     written = upsert(
         "transactions_transaction",
         COLUMNS,
@@ -114,9 +118,10 @@ def store_transactions(account: ProviderAccount, records: Records, at: datetime)
     )
     changed = [ref for _, ref, new in written if not new]
     _store_receipts(account, {ref: pk for pk, ref, _ in written}, changed, latest)
-    _note_seen(account, [latest[ref][1].record for _, ref, _ in written])
+    _note_seen(account, written, rows, latest)
     if written:
         now = {row[REF]: tuple(row[place] for place in PLACES) for row in rows}
+        _add_up_refunds(account, [latest[ref][1].record for _, ref, _ in written])
         _add_up(account, written, _cells(before), _cells(now))
         _note_changes(account, written, before, now, latest, at)
     inserted = sum(new for *_, new in written)
@@ -143,7 +148,7 @@ def _note_changes(
     for pk, ref, new in written:
         record = latest[ref][1].record
         if new:
-            if complete_to is None or record.occurred_at >= complete_to:
+            if complete_to is None or now[ref][OCCURRED] >= complete_to:
                 continue
             was: tuple[Any, ...] = (None,) * len(BEFORE)
         elif (was := before[ref]) == now[ref]:
@@ -172,12 +177,15 @@ def _add_up(
 
 
 def _rows(
-    account: ProviderAccount, latest: dict[str, tuple[Item, Prepared]], at: datetime
-) -> list[tuple[Any, ...]]:
+    account: ProviderAccount, latest: dict[str, tuple[Item, Prepared]],
+    before: dict[str, tuple[Any, ...]], at: datetime,
+) -> list[tuple[Any, ...]]:  # fmt: skip
     records = [made.record for _, made in latest.values()]
     branches = ensure_branches(account, [r.branch for r in records if r.branch])
     fallback = Branch(zone=providers()[account.provider].default_zone)
-    at_present_days([branches[r.branch.ref] for r in records if r.branch])
+    by_ref = terminals_by_ref(account, [r.terminal_ref for r in records if r.terminal_ref])
+    elsewhere = _branches_by_row(account, records, by_ref, before)
+    at_present_days([*(branches[r.branch.ref] for r in records if r.branch), *elsewhere.values()])
     at_branch = {
         r.terminal.tid: branches[r.branch.ref].id if r.branch else None
         for r in records
@@ -192,35 +200,93 @@ def _rows(
     rows = []
     for item, made in latest.values():
         r = made.record
-        branch = branches[r.branch.ref] if r.branch else fallback
+        branch = branches[r.branch.ref] if r.branch else elsewhere.get(r.ref, fallback)
+        terminal = terminals[r.terminal.tid] if r.terminal else None
+        if r.terminal_ref in by_ref:
+            terminal = by_ref[r.terminal_ref].pk
+        # Of one whose time is not told it stays when it was first heard of.
+        occurred_at = r.occurred_at or (before[r.ref][OCCURRED] if r.ref in before else at)
         rows.append(
             (
-                account.id, r.ref, account.merchant_id, branch.id,
-                terminals[r.terminal.tid] if r.terminal else None,
+                account.id, r.ref, account.merchant_id, branch.id, terminal,
                 people[r.user.ref] if r.user else None, devices[r.device.ref] if r.device else None,
-                *made.plain,
-                branch.business_day(r.occurred_at), item.digest, r.version_at, at, at,
+                *made.plain, occurred_at,
+                branch.business_day(occurred_at), item.digest, r.version_at, at, at,
             )
         )  # fmt: skip
     return rows
 
 
-def _note_seen(account: ProviderAccount, written: list[TransactionRecord]) -> None:
+def _branches_by_row(
+    account: ProviderAccount, records: Sequence[TransactionRecord], by_ref: Mapping[str, Terminal],
+    before: Mapping[str, tuple[Any, ...]],
+) -> dict[str, Branch]:  # fmt: skip
+    """Where those were sold of which the provider names no branch.
+
+    It stays where a row says that it was; a new one is where its terminal is, and a refund where
+    its sale was.
+    """
+    unsaid = [r for r in records if r.branch is None]
+    stored = {r.ref: before[r.ref][BRANCH] for r in unsaid if r.ref in before}
+    sales = {r.sale_ref for r in unsaid if r.sale_ref and stored.get(r.ref) is None}
+    pks = {pk for pk in stored.values() if pk is not None}
+    own = Transaction.objects.filter(account=account, ref__in=sales, branch__isnull=False)
+    of_sales = {row.ref: row.branch for row in own.select_related("branch")} if sales else {}
+    known = Branch.objects.in_bulk(pks) if pks else {}
+    found: dict[str, Branch] = {}
+    for r in unsaid:
+        there = by_ref.get(r.terminal_ref or "")
+        branch = known.get(stored.get(r.ref) or 0) or (there.branch if there else None)
+        branch = branch or of_sales.get(r.sale_ref or "")
+        if branch is not None:
+            found[r.ref] = branch
+    return found
+
+
+def _note_seen(
+    account: ProviderAccount, written: list[tuple[Any, ...]], rows: list[tuple[Any, ...]],
+    latest: dict[str, tuple[Item, Prepared]],
+) -> None:  # fmt: skip
     """Remember of each terminal when it last took a payment, and on which device."""
-    terminals, devices = account.known["terminals"], account.known["devices"]
+    devices = account.known["devices"]
+    fresh = {ref for _, ref, _ in written}
     seen: dict[int, datetime] = {}
     used: dict[int, tuple[datetime, int]] = {}
-    for record in written:
-        if record.terminal is None:
+    for row in rows:
+        ref, terminal, at = row[REF], row[TERMINAL], row[OCCURRED_AT]
+        if ref not in fresh or terminal is None:
             continue
-        terminal, at = terminals[record.terminal.tid], record.occurred_at
         if terminal not in seen or seen[terminal] < at:
             seen[terminal] = at
-        device = devices[record.device.ref] if record.device else None
+        told = latest[ref][1].record.device
+        device = devices[told.ref] if told else None
         if device is not None and (device not in used or used[device][0] < at):
             used[device] = (at, terminal)
     note_seen(seen)
     note_devices(used)
+
+
+def _add_up_refunds(account: ProviderAccount, records: Sequence[TransactionRecord]) -> None:
+    """Say of sales how much of them was given back, where refunds name the sale they are of.
+
+    One that was reserved counts: it will be captured, at the latest by itself.
+    """
+    sales = {r.sale_ref for r in records if r.sale_ref}
+    # A sale that was read anew says nothing of its refunds.
+    sales |= {r.ref for r in records if r.kind == Kind.PURCHASE and r.refunded_minor is None}
+    if not sales:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update transactions_transaction s set refunded_minor = b.minor, refunded = case"
+            " when b.minor >= s.captured_minor then 'FULL' when b.minor > 0 then 'PART'"
+            " else 'NONE' end"
+            " from (select sale_ref, coalesce(sum(amount_minor) filter (where status in"
+            " ('PENDING', 'AUTHORISED', 'APPROVED')), 0) as minor from transactions_transaction"
+            " where account_id = %s and sale_ref = any(%s) group by sale_ref) b"
+            " where s.account_id = %s and s.ref = b.sale_ref",
+            [account.pk, sorted(sales), account.pk],
+        )
 
 
 def _store_receipts(

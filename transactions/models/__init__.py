@@ -1,6 +1,7 @@
 """Transactions with their receipts, payment sessions, and what people add to them."""
 
 from transactions.models.changes import Change
+from transactions.models.following import Following
 from transactions.models.limits import RefundLimit
 from transactions.models.rows import (
     DayTotal,
@@ -20,7 +21,7 @@ from transactions.models.rows import (
 from transactions.models.work import IssuedReceipt, Note, SharedReceipt
 
 __all__ = [
-    "Change", "DayTotal", "DeclineTotal", "HourTotal", "IssuedReceipt", "Kind", "Note", "Receipt",
-    "ReceiptDictionary", "RefundLimit", "Refunded", "Scheme", "Session", "SessionStatus",
+    "Change", "DayTotal", "DeclineTotal", "Following", "HourTotal", "IssuedReceipt", "Kind", "Note",
+    "Receipt", "ReceiptDictionary", "RefundLimit", "Refunded", "Scheme", "Session", "SessionStatus",
     "SharedReceipt", "Status", "Total", "Transaction",
 ]  # fmt: skip

@@ -46,6 +46,7 @@ class Scheme(models.TextChoices):
     JCB = "JCB", _("JCB")
     DISCOVER = "DISCOVER", _("Discover")
     GCCNET = "GCCNET", _("GCCNET")
+    WALLET = "WALLET", _("Wallet")
     UNMAPPED = "UNMAPPED", _("Unmapped scheme")
 
 
@@ -101,6 +102,8 @@ class Transaction(OfMerchant):
     entry_mode = models.CharField(max_length=200, null=True)
     verification = models.CharField(max_length=200, null=True)
     reference = models.CharField(max_length=200, null=True)
+    # Of a refund: the reference of the sale that it gives back, where the provider names it.
+    sale_ref = models.CharField(max_length=200, null=True)
     network = models.CharField(max_length=200, null=True)
     reconciled = models.BooleanField()
     occurred_at = models.DateTimeField()
@@ -153,10 +156,20 @@ class Transaction(OfMerchant):
                 condition=Q(reference__isnull=False),
                 name="txn_by_reference",
             ),
+            models.Index(
+                fields=["account", "sale_ref"],
+                condition=Q(sale_ref__isnull=False),
+                name="txn_by_sale",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.ref
+
+    @property
+    def is_timed_by_us(self) -> bool:
+        """Whether its time is when it was heard of, because the provider tells none."""
+        return self.occurred_at == self.learned_at
 
     @property
     def signed_minor(self) -> int:

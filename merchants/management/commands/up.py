@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import io
 import os
 import shlex
 import signal
@@ -81,7 +82,9 @@ class Command(BaseCommand):
         hosts = f"PROVIDER_HOSTS=127.0.0.1:{port + 1}"
         (embedded.FOLDER / "demo.env").write_text(f"DEMO=1\n{hosts}\n")
         demo.make_people()
-        demo.connect_accounts(f"http://127.0.0.1:{port + 1}/nearpay", now())
+        for account, terminals in demo.connect_accounts(f"http://127.0.0.1:{port + 1}", now()):
+            if terminals:
+                call_command("add-terminals", account.pk, *terminals, stdout=io.StringIO())
         connections.close_all()
 
     def _run(self, port: int, transactions: int) -> None:

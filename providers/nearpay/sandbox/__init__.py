@@ -52,7 +52,8 @@ class Sandbox:
 
     def __init__(self, options: Options) -> None:
         self.clock = Clock(options.now)
-        self.switches = {name: values[0] for name, values in SWITCHES.items()} | options.switches
+        self.switches = {name: values[0] for name, values in SWITCHES.items()}
+        self.switches |= {k: v for k, v in options.switches.items() if k in SWITCHES}
         self.faults = Faults(options.faults, options.seed)
         self.withdrawn: set[str] = set()
         # Raw rows on top of a list's first page, for whatever a provider could send.
@@ -86,6 +87,9 @@ class Sandbox:
 
     # the door
 
+    def changes(self, request: Request) -> bool:
+        return request.writes
+
     def answer(self, request: Request) -> Answer:
         parts = request.path.strip("/").split("/")
         if parts[:2] == ["ui", "receipt"] and request.method == "GET":
@@ -108,7 +112,7 @@ class Sandbox:
             return _refusal(404, 404, "غير موجود", "Not found")
         with self._lock:
             result = route(world, parts, body, request)
-            if request.changes and result.status < 300:
+            if self.changes(request) and result.status < 300:
                 self._write_down(request, key)
         return result
 
