@@ -33,6 +33,7 @@ NAVIGATION: list[tuple[Any, list[tuple[str, Any, str, str | None]]]] = [
         [
             ("transactions:list", _("Transactions"), "list", "LOOK_UP"),
             ("transactions:sessions", _("Payment sessions"), "clock", "LOOK_UP"),
+            ("transactions:desk", _("Payments desk"), "card", "LOOK_UP"),
             ("settlements:list", _("Reconciliations"), "scale", "FIGURES"),
             ("settlements:closing", _("Closing"), "lock", "FIGURES"),
             ("reports", _("Reports"), "download", "EXPORT"),

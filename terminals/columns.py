@@ -154,7 +154,9 @@ def subject_text(row: Any) -> str:
         return ""
     if isinstance(subject, Branch):
         return branch_text(subject)
-    return str(subject.shown if isinstance(subject, TerminalUser) else subject.tid)
+    if isinstance(subject, Terminal):
+        return subject.tid
+    return str(subject.shown if isinstance(subject, TerminalUser) else subject)
 
 
 def _subject(row: Any) -> SafeString:

@@ -7,9 +7,12 @@ from django.utils.translation import gettext_noop
 
 from merchants.actions.drift import end_drift
 from merchants.actions.operations import Found, How, the_one
-from merchants.models import Drift, Operation
+from merchants.models import Drift, Operation, ProviderAccount
+from portal.celery import wake
+from providers.base.errors import Refused
 from providers.base.provider import (
     AssignsTerminals,
+    CarriesPoints,
     CreatesTerminals,
     DisconnectsTerminals,
     Period,
@@ -154,7 +157,52 @@ def _now_made(operation: Operation, record: TerminalRecord, at: datetime) -> Non
     operation.outcome = {"kind": "terminal", "id": operation.subject_id}
 
 
+def _carry(connector: Any, operation: Operation) -> None:
+    connector.create_point(operation.asked["tid"])
+
+
+def _carries(connector: Any, operation: Operation) -> Found:
+    record: TerminalRecord = connector.find_point(operation.asked["tid"])
+    done = record.ref is not None and record.ref != operation.asked["before"]
+    return Found(done, _carried(record))
+
+
+def _let_go(connector: Any, operation: Operation) -> None:
+    connector.delete_point(operation.asked["tid"])
+
+
+def _carries_none(connector: Any, operation: Operation) -> Found:
+    record: TerminalRecord = connector.find_point(operation.asked["tid"])
+    return Found(record.ref is None, _carried(record))
+
+
+def _renew(connector: Any, operation: Operation) -> None:
+    """Delete it, if it is still there, and make another."""
+    try:
+        connector.delete_point(operation.asked["tid"])
+    except Refused as problem:
+        if not problem.absent:
+            raise
+    connector.create_point(operation.asked["tid"])
+
+
+def _carried(record: TerminalRecord) -> str:
+    if record.ref is None:
+        return gettext_noop("The terminal carries no point of sale there.")
+    return gettext_noop("The terminal carries a point of sale there.")
+
+
+def _look_again(operation: Operation, _outcome: Any, at: datetime) -> None:
+    """What it carries now is read at once; the terminal stays the same here."""
+    operation.asked = {}
+    ProviderAccount.objects.filter(pk=operation.account_id).update(next_sync_at=at)
+    wake("merchants.sync_account", operation.account_id, "BUTTON")
+
+
 OPERATIONS = [
+    How("CREATE_POINT", CarriesPoints, _carry, _carries, _look_again),
+    How("DELETE_POINT", CarriesPoints, _let_go, _carries_none, _look_again),
+    How("RENEW_POINT", CarriesPoints, _renew, _carries, _look_again),
     How("ASSIGN", AssignsTerminals, _assign, _is_held, _now_held),
     How("UNASSIGN", AssignsTerminals, _take_back, _is_free, _now_free),
     How("CREATE_TERMINAL", CreatesTerminals, _make, _is_made, _now_made, again=False),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.apps import apps
 from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 from django.http import HttpRequest
@@ -63,10 +64,17 @@ def attach_subjects(rows: Sequence[Any]) -> None:
         "terminaluser": TerminalUser.objects.select_related("account"),
         "branch": Branch.objects.all(),
     }
+    # What an app above this one owns, known by its name alone.
+    kinds |= {
+        str(model._meta.model_name): model._default_manager.all()
+        for model in apps.get_models()
+        if model._meta.model_name not in kinds
+    }
     found = {
-        kind: own.in_bulk({row.subject_id for row in rows if row.subject_kind == kind} - {None})
-        for kind, own in kinds.items()
-        if any(row.subject_kind == kind for row in rows)
+        kind: kinds[kind].in_bulk(
+            {row.subject_id for row in rows if row.subject_kind == kind} - {None}
+        )
+        for kind in {row.subject_kind for row in rows} & set(kinds)
     }
     for row in rows:
         row.subject = found.get(row.subject_kind, {}).get(row.subject_id)

@@ -32,6 +32,7 @@ urlpatterns = [
     path("<int:pk>/assign/", views.assign, name="assign"),
     path("<int:pk>/unassign/", views.unassign, name="unassign"),
     path("<int:pk>/disconnect/", views.disconnect, name="disconnect"),
+    path("<int:pk>/point/", views.point, name="point"),
     path("<int:pk>/operations/", views.operations, name="operations"),
     path("<int:pk>/operations/withdraw/", views.withdraw, name="withdraw"),
     path("<int:pk>/operations/decide/", views.decide, name="decide"),

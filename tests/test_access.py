@@ -94,7 +94,8 @@ OBJECTS = {
     "api-terminals-disconnect",
     "transactions:detail", "transactions:slip", "transactions:pdf", "transactions:share",
     "transactions:withdraw", "transactions:note", "transactions:revoke-share",
-    "transactions:session", "transactions:ask", "transactions:refund", "settlements:detail",
+    "transactions:session", "transactions:ask", "transactions:refund", "transactions:payment",
+    "terminals:point", "settlements:detail",
     "report", "cancel-report", "again-report", "report-file",
     "layout", "remove-layout", "schedule", "pause-schedule", "resume-schedule", "newer-layout",
     "remove-schedule", "remove-destination",
@@ -135,7 +136,7 @@ COLLECTIONS = {
     "terminals:report",
     "merchants:branches", "merchants:accounts", "merchants:choose-member",
     "merchants:connect", "terminals:list", "transactions:list", "settlements:list",
-    "transactions:sessions",
+    "transactions:sessions", "transactions:desk",
     "merchants:trail", "merchants:tokens", "merchants:team", "merchants:invite",
     "merchants:new-role", "merchants:leave", "merchants:keeping", "transactions:limits",
     "api-operations-list",
@@ -314,7 +315,14 @@ def own_url(name: str, account: ProviderAccount) -> str:
     elif (
         name in MOVES
         or name in API_MOVES
-        or name in ("timeline", "terminals:describe", "settlements:reconcile", "transactions:ask")
+        or name
+        in (
+            "timeline",
+            "terminals:describe",
+            "settlements:reconcile",
+            "transactions:ask",
+            "terminals:point",
+        )
     ):
         own = Terminal.objects.filter(account=account).exclude(ref=None)
         pk = own.order_by("pk")[0].pk
@@ -492,6 +500,7 @@ def _only_post(name: str) -> bool:
         "merchants:close-gap", "merchants:end-member", "merchants:withdraw-invitation",
         "merchants:leave", "merchants:revoke-token", "terminals:reveal",
         "terminals:unassign", "terminals:disconnect", "terminals:withdraw", "terminals:decide",
+        "terminals:point",
     )  # fmt: skip
 
 
@@ -592,6 +601,9 @@ RIGHTS = {
     "transactions:withdraw": Right.PAYMENTS,
     "transactions:ask": Right.PAYMENTS,
     "transactions:refund": Right.PAYMENTS,
+    "transactions:payment": Right.PAYMENTS,
+    "transactions:desk": Right.LOOK_UP,
+    "terminals:point": Right.FLEET,
     "transactions:second": Right.PAYMENTS,
     "transactions:at-provider": Right.CARDS,
     "terminals:report": Right.EXPORT,

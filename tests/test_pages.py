@@ -127,6 +127,8 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "new terminal": "/terminals/new/",
         "new branch": "/terminals/new-branch/",
         "add terminals": "/terminals/add/",
+        "payments desk": "/transactions/desk/",
+        "payment": f"/transactions/{sold.pk}/payment/",
         "people": "/terminals/people/",
         "person": f"/terminals/people/{first(TerminalUser)}/",
         "notices": "/notices/",

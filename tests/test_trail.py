@@ -114,6 +114,13 @@ def changes(
     )
     Operation.objects.filter(pk=stuck.pk).update(state="UNKNOWN", sent_at=NOON, next_at=None)
     sale = Transaction.objects.filter(account=account).order_by("pk")[0]
+    carrying = Terminal.objects.get(account=danish, tid="DK-101")
+    Terminal.objects.filter(pk=carrying.pk).update(ref="pos-1")
+    reserved = Transaction.objects.get(pk=sale.pk)
+    reserved.pk, reserved.account, reserved.terminal = None, danish, carrying
+    reserved.kind, reserved.status, reserved.currency = "PURCHASE", "AUTHORISED", "DKK"
+    reserved.authorised_minor = 5000
+    reserved.save(force_insert=True)
     given_back = Transaction.objects.filter(
         account=account, kind="PURCHASE", status="APPROVED", refunded="NONE"
     ).order_by("pk")[0]
@@ -224,6 +231,14 @@ def changes(
         "transactions:refund": (
             reverse("transactions:refund", args=[given_back.pk]),
             {"key": "back", "amount": "0.01", "terminal": spare.pk}, "operation.requested",
+        ),
+        "transactions:payment": (
+            reverse("transactions:payment", args=[reserved.pk]),
+            {"key": "capture", "do": "capture", "amount": "50"}, "operation.requested",
+        ),
+        "terminals:point": (
+            reverse("terminals:point", args=[carrying.pk]),
+            {"key": "renew", "kind": "RENEW_POINT"}, "operation.requested",
         ),
         "transactions:share": (
             reverse("transactions:share", args=[sold]), {"days": "7"}, "receipt.shared",
@@ -543,6 +558,7 @@ READING = {
     "terminals:sheet", "terminals:report",
     "terminals:operations",
     "terminals:detail", "terminals:people", "terminals:person", "transactions:list",
+    "transactions:desk",
     "transactions:detail", "transactions:slip", "transactions:pdf", "transactions:at-provider",
     "settlements:list", "reports", "report", "report-file", "schedule", "changes",
     "settlements:closing", "settlements:month", "settlements:document",

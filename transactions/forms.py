@@ -60,6 +60,10 @@ class NoteForm(forms.Form):
         return found
 
 
+# No provider's order number is longer.
+MOST_ORDER = 36
+
+
 class CheckReceipt(forms.Form):
     """What stands on a receipt that somebody was shown."""
 
@@ -167,6 +171,47 @@ class AskPayment(forms.Form):
 
     def clean_amount(self) -> Money:
         return money_of(self.cleaned_data["amount"], self.currency)
+
+
+class StartPayment(AskPayment):
+    """How much a customer is asked for; nothing where that is said later."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["amount"].required = False
+        said = _("%(currency)s. Leave it empty to wait for the customer first.")
+        self.fields["amount"].help_text = said % {"currency": self.currency}
+        self.fields["reference"].label = _("Order number")
+        self.fields["reference"].widget.attrs["maxlength"] = MOST_ORDER
+
+    def clean_amount(self) -> Money | None:  # type: ignore[override]
+        text = self.cleaned_data["amount"]
+        return money_of(text, self.currency) if text else None
+
+    def clean_reference(self) -> str:
+        order: str = self.cleaned_data["reference"]
+        if len(order) > MOST_ORDER or not order.isascii() or not order.isprintable():
+            raise forms.ValidationError(
+                _("An order number has at most %(most)d plain signs."), params={"most": MOST_ORDER}
+            )
+        return order
+
+
+class EndPayment(forms.Form):
+    """What is done with a payment that is not over; how much, where that is asked."""
+
+    key = forms.CharField(widget=forms.HiddenInput, max_length=100)
+    amount = forms.CharField(label=_("Amount"), max_length=20, required=False)
+
+    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.currency = currency
+        self.fields["amount"].help_text = currency
+        self.fields["amount"].widget.attrs |= {"inputmode": "decimal", "dir": "ltr"}
+
+    def clean_amount(self) -> Money | None:
+        text = self.cleaned_data["amount"]
+        return money_of(text, self.currency) if text else None
 
 
 class AskRefund(AskPayment):

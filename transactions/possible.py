@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from merchants.actions.operations import is_offered
-from providers.base.provider import OpensSessions
+from providers.base.provider import OpensSessions, RefundsPayments
 from transactions.actions import left_of
 from transactions.models import Kind, Refunded, Status, Transaction
 
@@ -36,6 +36,11 @@ def possible_of(found: Transaction, after: Transaction | None) -> Possible | Non
     """
     if found.kind != Kind.PURCHASE or found.status != Status.APPROVED:
         return None
+    if is_offered(found.account, RefundsPayments):
+        rest = left_of(found)
+        why = _("A captured payment is not reversed, only refunded.")
+        none = "" if rest else _("Nothing is left to refund.")
+        return Possible(rest, bool(rest), none, False, why)
     if found.reconciled:
         why = _("A reversal is no longer possible: the terminal has reconciled since.")
     elif after is not None:

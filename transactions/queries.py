@@ -11,7 +11,10 @@ from django.db.models import Q, QuerySet, Subquery
 from merchants.models import Membership, Operation, ProviderAccount
 from merchants.queries import branch_limit
 from portal.upsert import hashes, of_refs
+from providers.base.provider import TakesPayments
+from providers.base.registry import providers, providers_that
 from terminals.models import Terminal
+from terminals.queries import terminals_for
 from transactions.models import (
     DayTotal,
     IssuedReceipt,
@@ -28,6 +31,7 @@ from transactions.receipts import unpack
 MOST_RELATED = 6
 MOST_SHOWN = 50
 LATELY = timedelta(days=35)
+STUCK_AFTER = timedelta(minutes=5)
 # In which currencies somebody without any sales yet looks, and asks, for an amount.
 NO_SALES = ("SAR",)
 
@@ -207,16 +211,70 @@ def opening_of(session: Session) -> Operation | None:
 def refunds_asked(transaction: Transaction) -> list[Operation]:
     """What was asked here to be given back of a sale, the latest first."""
     own = Operation.objects.filter(
-        account=transaction.account_id, kind=Operation.Kind.OPEN_SESSION,
+        account=transaction.account_id, kind__in=Operation.REFUNDS,
         asked__sale=transaction.pk,
     )  # fmt: skip
     return list(own.select_related("requested_by", "agreed_by").order_by("-pk")[:MOST_RELATED])
 
 
+def not_over(member: Membership) -> QuerySet[Transaction]:
+    """Payments and refunds that are not over, at providers that take them in steps."""
+    own = transactions_for(member).filter(
+        status__in=(Status.PENDING, Status.AUTHORISED),
+        account__provider__in=providers_that(TakesPayments),
+    )
+    return own.order_by("occurred_at", "pk")
+
+
+@dataclass(frozen=True)
+class WorkList:
+    """What somebody should look at for one reason: STUCK, RESERVED, REFUND or RUNNING."""
+
+    reason: str
+    rows: list[Transaction]
+    more: bool
+
+
+def work_lists(rows: QuerySet[Transaction], moment: datetime) -> list[WorkList]:
+    """What is not over, by what has to be done about it, the most urgent first."""
+    parts = {
+        # No till waits so long for a customer: it keeps the terminal from taking another payment.
+        "STUCK": rows.filter(status=Status.PENDING, occurred_at__lt=moment - STUCK_AFTER),
+        "RESERVED": rows.filter(status=Status.AUTHORISED, kind=Kind.PURCHASE),
+        "REFUND": rows.filter(status=Status.AUTHORISED, kind=Kind.REFUND),
+        "RUNNING": rows.filter(status=Status.PENDING, occurred_at__gte=moment - STUCK_AFTER),
+    }
+    found = []
+    for reason, part in parts.items():
+        some = list(part[: MOST_SHOWN + 1])
+        for row in some:
+            row.deadline = deadline_of(row)  # type: ignore[attr-defined]
+        found.append(WorkList(reason, some[:MOST_SHOWN], len(some) > MOST_SHOWN))
+    return found
+
+
+def deadline_of(row: Transaction) -> datetime | None:
+    """When the provider ends by itself what is reserved.
+
+    At the latest: we may have heard of it late.
+    """
+    deadlines = providers()[row.account.provider].deadlines
+    if row.status != Status.AUTHORISED or deadlines is None:
+        return None
+    lasts = deadlines.refund if row.kind == Kind.REFUND else deadlines.payment
+    return row.occurred_at + lasts
+
+
+def paying_terminals(member: Membership) -> QuerySet[Terminal]:
+    """The terminals at which a payment can be begun from here."""
+    own = terminals_for(member).filter(account__provider__in=providers_that(TakesPayments))
+    return own.exclude(ref=None).order_by("tid", "pk")[:MOST_SHOWN]
+
+
 def refunds_for(member: Membership) -> QuerySet[Operation]:
     """The refunds that were asked for from here, whether their sale may be seen or not."""
     own = Operation.objects.filter(
-        merchant=member.merchant_id, kind=Operation.Kind.OPEN_SESSION, asked__sale__gt=0
+        merchant=member.merchant_id, kind__in=Operation.REFUNDS, asked__sale__gt=0
     )
     return own.select_related("requested_by", "account")
 

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from transactions import views
-from transactions.views import limits, sessions, sharing
+from transactions.views import limits, paying, sessions, sharing
 
 app_name = "transactions"
 urlpatterns = [
@@ -14,6 +14,8 @@ urlpatterns = [
     path("sessions/of/<int:pk>/", sessions.ask, name="ask"),
     path("refunds/limits/", limits.limits, name="limits"),
     path("refunds/<int:pk>/", limits.second, name="second"),
+    path("desk/", paying.desk, name="desk"),
+    path("<int:pk>/payment/", paying.payment, name="payment"),
     path("<int:pk>/refund/", sessions.refund, name="refund"),
     path("<int:pk>/slip/", views.slip, name="slip"),
     path("<int:pk>/receipt.pdf", sharing.pdf, name="pdf"),

@@ -181,7 +181,7 @@ def open_of(subject: models.Model) -> Operation | None:
 
 def right_to(kind: str) -> Right:
     """Who may ask for a kind may withdraw it and decide on it."""
-    return Right.PAYMENTS if kind == Operation.Kind.OPEN_SESSION else Right.FLEET
+    return Right.PAYMENTS if kind in Operation.PAYMENTS else Right.FLEET
 
 
 @transaction.atomic

@@ -30,6 +30,17 @@ class Operation(OfMerchant):
         CREATE_TERMINAL = "CREATE_TERMINAL", _("Make a terminal")
         OPEN_SESSION = "OPEN_SESSION", _("Ask for a payment")
         RECONCILE = "RECONCILE", _("Reconcile")
+        START_PAYMENT = "START_PAYMENT", _("Start a payment")
+        PREPARE_PAYMENT = "PREPARE_PAYMENT", _("Prepare a payment")
+        READY_PAYMENT = "READY_PAYMENT", _("Set a payment’s amount")
+        CAPTURE_PAYMENT = "CAPTURE_PAYMENT", _("Capture a payment")
+        CANCEL_PAYMENT = "CANCEL_PAYMENT", _("Cancel a payment")
+        REFUND_PAYMENT = "REFUND_PAYMENT", _("Refund a payment")
+        CAPTURE_REFUND = "CAPTURE_REFUND", _("Complete a refund")
+        CANCEL_REFUND = "CANCEL_REFUND", _("Cancel a refund")
+        CREATE_POINT = "CREATE_POINT", _("Give it a point of sale")
+        DELETE_POINT = "DELETE_POINT", _("Remove its point of sale")
+        RENEW_POINT = "RENEW_POINT", _("Make its point of sale anew")
 
     class State(models.TextChoices):
         REQUESTED = "REQUESTED", _("Waits to be sent")
@@ -42,6 +53,13 @@ class Operation(OfMerchant):
     KEY_LASTS: ClassVar = timedelta(hours=72)
     SECOND: ClassVar = timedelta(hours=12)
     OPEN: ClassVar = (State.REQUESTED, State.SENT, State.UNKNOWN)
+    # Which move money, and need the right to; and which give a sale back.
+    PAYMENTS: ClassVar = (
+        Kind.OPEN_SESSION, Kind.START_PAYMENT, Kind.PREPARE_PAYMENT, Kind.READY_PAYMENT,
+        Kind.CAPTURE_PAYMENT, Kind.CANCEL_PAYMENT, Kind.REFUND_PAYMENT, Kind.CAPTURE_REFUND,
+        Kind.CANCEL_REFUND,
+    )  # fmt: skip
+    REFUNDS: ClassVar = (Kind.OPEN_SESSION, Kind.REFUND_PAYMENT)
 
     merchant = models.ForeignKey(Merchant, models.PROTECT, db_constraint=False)
     account = models.ForeignKey(ProviderAccount, models.PROTECT, db_constraint=False)
@@ -123,7 +141,7 @@ class Operation(OfMerchant):
                 F("account"),
                 KeyTransform("sale", "asked"),
                 name="operation_by_sale",
-                condition=Q(kind="OPEN_SESSION"),
+                condition=Q(kind__in=("OPEN_SESSION", "REFUND_PAYMENT")),
             ),
             models.Index(
                 F("account"),

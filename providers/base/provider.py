@@ -6,7 +6,7 @@ A connector is stateless, never writes rows, and fails only in the six ways of
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -81,6 +81,15 @@ class DemoAccount:
     terminals: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Deadlines:
+    """How long what a customer has reserved waits to be captured, before the provider lets it go;
+    and a refund, before it is captured by itself."""
+
+    payment: timedelta
+    refund: timedelta
+
+
 class ConnectorFactory(Protocol):
     """A provider's folder, as the registry finds it."""
 
@@ -92,6 +101,10 @@ class ConnectorFactory(Protocol):
     default_zone: str
     receipt_example: bytes
     demo: tuple[DemoAccount, ...]
+    # In which its customers usually pay; None: its merchants may be anywhere.
+    currency: str | None
+    # None where payments are not taken in steps.
+    deadlines: Deadlines | None
 
     def __call__(
         self,
@@ -249,6 +262,7 @@ class TakesPayments(Protocol):
     A state is one of the provider's words.
     """
 
+    def ended_states(self) -> Sequence[str]: ...
     def start_payment(self, tid: str, *, order: str, amount: Money) -> str: ...
     def start_payment_at_point(self, ref: str, *, order: str, amount: Money) -> str: ...
     def prepare_payment(self, tid: str, *, order: str) -> str: ...

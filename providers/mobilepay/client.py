@@ -5,10 +5,10 @@ wherever the gateway takes one. It captures, cancels and deletes on GET: such a 
 and no layer repeats it.
 """
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +20,7 @@ from providers.base.errors import Refused, Unreadable
 from providers.base.http import Door, Limits
 from providers.base.money import Money
 from providers.base.paging import Batch
-from providers.base.provider import DemoAccount, Period, Watch
+from providers.base.provider import Deadlines, DemoAccount, Period, Watch
 from providers.base.reading import Item, Reading
 from providers.base.records import BranchRecord, TerminalRecord, TransactionRecord
 from providers.mobilepay import payloads, translate
@@ -61,6 +61,9 @@ class Connector:
     version = translate.VERSION
     # MobilePay prints no receipts; the form of one is kept for those that packing needs.
     receipt_example = Path(__file__).with_name("receipt.example.json").read_bytes()
+    currency = translate.CURRENCY
+    # (C) a reservation lasts seven days, a refund's a day.
+    deadlines = Deadlines(payment=timedelta(days=7), refund=timedelta(hours=24))
     demo = tuple(
         DemoAccount(slug, f"MobilePay, {place}", {"bio_code": code, "access_token": token}, tids)
         for slug, place, code, token, tids in (
@@ -144,7 +147,9 @@ class Connector:
         with ThreadPoolExecutor(max(fetchers, 1), thread_name_prefix="fetch") as pool:
             try:
                 for number, part in enumerate(_parts(tids), 1):
-                    found = list(pool.map(self._point, part))
+                    found = list(
+                        _mapped(pool, fetchers, [partial(self._point, tid) for tid in part])
+                    )
                     items = reading.cut((msgspec.Raw(raw) for raw, _ in found), translate.VERSION)
                     yield Batch(items, number, -(-len(tids) // AT_ONCE), number, looked=part)
             finally:
@@ -201,6 +206,10 @@ class Connector:
         return self._read("terminal/qrcode", {"terminalId": tid}, read)[0]
 
     # payments
+
+    def ended_states(self) -> Sequence[str]:
+        """In which a payment is over that was not captured; no call."""
+        return translate.ENDED
 
     def start_payment(self, tid: str, *, order: str, amount: Money) -> str:
         """`POST payment/start` (C)."""
@@ -329,7 +338,7 @@ class Connector:
         with ThreadPoolExecutor(max(watch.fetchers, 1), thread_name_prefix="fetch") as pool:
             try:
                 for number, part in enumerate(parts, 1):
-                    found = list(pool.map(_called, part))
+                    found = list(_mapped(pool, watch.fetchers, part))
                     begun = begun or next((each.at for each in found if each.at), None)
                     fresh = set(watch.unknown([ref for each in found for ref in each.refs]))
                     asks = [
@@ -338,7 +347,7 @@ class Connector:
                         for ref in each.refs
                         if ref in fresh
                     ]
-                    told = [raw for raw in pool.map(_called, asks) if raw]
+                    told = [raw for raw in _mapped(pool, watch.fetchers, asks) if raw]
                     yield Batch(
                         _items(told),
                         number,
@@ -348,7 +357,7 @@ class Connector:
                         missed=tuple(each.tid for each in found if each.tid and each.too_wide),
                     )
                 for number, some in enumerate(_parts(known), len(parts) + 1):
-                    told = [raw for raw in pool.map(_called, some) if raw]
+                    told = [raw for raw in _mapped(pool, watch.fetchers, some) if raw]
                     yield Batch(_items(told), number, pages, number)
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -414,6 +423,13 @@ class Connector:
             return decode(payloads.frame(body, changes=True, denies=denies))
 
         return self._door.write("POST", f"/api/pos/{path}", form=form, decode=whole)
+
+
+def _mapped(
+    pool: ThreadPoolExecutor, fetchers: int, calls: Iterable[Callable[[], R]]
+) -> Iterator[R]:
+    """What some calls bring, in their order; one after another where nobody else may help."""
+    return map(_called, calls) if fetchers < 2 else pool.map(_called, calls)
 
 
 def _called(call: Callable[[], R]) -> R:

@@ -39,6 +39,8 @@ PAYMENTS: dict[str, Status] = {
     # (C) no longer documented upstream, and accepted here.
     "RejectedByMobilePayDueToAgeRestrictions": "DECLINED",
 }
+# Those of them that are over, uncaptured.
+ENDED = tuple(word for word, status in PAYMENTS.items() if status in ("CANCELLED", "EXPIRED"))
 REFUNDS: dict[str, Status] = {
     "Initiated": "PENDING",
     RESERVED: "AUTHORISED",

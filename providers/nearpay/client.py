@@ -50,6 +50,8 @@ class Connector:
     version = translate.VERSION
     # A made-up receipt in the form that is stored, against which stored ones compress well.
     receipt_example = Path(__file__).with_name("receipt.example.json").read_bytes()
+    currency = translate.CURRENCY
+    deadlines = None
     demo = (
         DemoAccount("demo", "NearPay, Riyadh", {"api_key": "sandbox-key-of-demo"}),
         DemoAccount("other", "NearPay, Riyadh", {"api_key": "sandbox-key-of-other"}),

@@ -31,7 +31,7 @@ from terminals.actions.moving import (
     need_reachable,
     unassign_terminal,
 )
-from terminals.actions.numbering import NotANumber, add_terminals
+from terminals.actions.numbering import POINTS, NotANumber, add_terminals, change_point
 from terminals.actions.people import TooMany, erase_person, reveal_person
 from terminals.actions.storing import (
     ensure_devices,
@@ -44,6 +44,7 @@ from terminals.actions.storing import (
 )
 
 __all__ = [
+    "POINTS",
     "Held",
     "Holder",
     "NotANumber",
@@ -52,6 +53,7 @@ __all__ = [
     "agree_anew",
     "assign_terminal",
     "can_push",
+    "change_point",
     "changes_under_way",
     "check_rows",
     "create_terminal",

@@ -6,15 +6,17 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from merchants.actions.operations import need_offered
+from merchants.actions.operations import NotOffered, need_offered, request_operation
 from merchants.actions.trail import record
-from merchants.models import Membership, ProviderAccount, Right
+from merchants.models import Membership, Operation, ProviderAccount, Right
 from portal.celery import wake
 from portal.conflicts import Conflict
-from providers.base.provider import FollowsTerminals
+from providers.base.provider import CarriesPoints, FollowsTerminals
 from terminals.actions.storing import ensure_terminals
 from terminals.models import Terminal
 
+# What is done about a terminal's point of sale, by the kind of operation.
+POINTS = (Operation.Kind.CREATE_POINT, Operation.Kind.DELETE_POINT, Operation.Kind.RENEW_POINT)
 # No provider's number is longer.
 LONGEST_NUMBER = 36
 MOST_AT_ONCE = 2000
@@ -55,3 +57,29 @@ def add_terminals(
         record("terminals.added", subject=account, facts={"number": len(new)})
         wake("merchants.sync_account", account.pk, "BUTTON", by.user_id if by else None)
     return list(own.order_by("tid", "pk"))
+
+
+def change_point(
+    *, terminal: Terminal, kind: str, by: Membership, key: str, at: datetime
+) -> Operation:
+    """Give a terminal a point of sale, remove it, or make it anew; the terminal stays the same.
+
+    Raises OperationPending, KeyUsed or NotOffered.
+    """
+    by.need(Right.FLEET)
+    if kind not in POINTS:
+        raise NotOffered(_("That is nothing that is done about a point of sale."))
+
+    def need() -> None:
+        need_offered(terminal.account, CarriesPoints)
+        now = Terminal.objects.select_for_update(no_key=True).get(pk=terminal.pk)
+        if (now.ref is None) != (kind == Operation.Kind.CREATE_POINT):
+            raise NotOffered(
+                _("This terminal carries a point of sale already.") if now.ref
+                else _("This terminal carries no point of sale.")
+            )  # fmt: skip
+
+    return request_operation(
+        kind=kind, account=terminal.account, subject=terminal,
+        asked={"tid": terminal.tid, "before": terminal.ref}, by=by, key=key, at=at, need=need,
+    )  # fmt: skip

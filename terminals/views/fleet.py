@@ -39,9 +39,11 @@ from portal.conflicts import Conflict
 from portal.lists import Listing, show
 from providers.base.provider import (
     AssignsTerminals,
+    CarriesPoints,
     CreatesReconciliations,
     DisconnectsTerminals,
     OpensSessions,
+    TakesPayments,
 )
 from providers.base.registry import providers, said
 from terminals import actions, queries
@@ -57,7 +59,8 @@ SHOWN_OPERATIONS = 10
 # What a terminal's page offers, where its provider can do it.
 CAN = {
     "assign": AssignsTerminals, "disconnect": DisconnectsTerminals,
-    "reconcile": CreatesReconciliations, "session": OpensSessions,
+    "reconcile": CreatesReconciliations, "session": OpensSessions, "pay": TakesPayments,
+    "point": CarriesPoints,
 }  # fmt: skip
 SHOWN_HOLDINGS = 5
 MOST_HOLDINGS = 200
@@ -229,6 +232,14 @@ def disconnect(request: HttpRequest, terminal: Terminal) -> HttpResponse:
     return _asked(request, terminal, actions.disconnect_terminal, request.POST.get("key", ""))
 
 
+@htmx.object_view(own_terminal, "POST")
+def point(request: HttpRequest, terminal: Terminal) -> HttpResponse:
+    """Give the terminal a point of sale, remove it, or make it anew."""
+    member_with(request, Right.FLEET)
+    action = partial(actions.change_point, kind=request.POST.get("kind", ""))
+    return _asked(request, terminal, action, request.POST.get("key", ""))
+
+
 def _asked(
     request: HttpRequest, terminal: Terminal, action: Callable[..., Operation], key: str
 ) -> HttpResponse:
@@ -289,7 +300,8 @@ def _ledger(request: HttpRequest, terminal: Terminal) -> dict[str, Any]:
         "operations": rows,
         "open": open_,
         "evidence": said_back(open_) if open_ else [],
-        "may_move": member_of(request).may(Right.FLEET) and terminal.ref is not None,
+        "may_move": member_of(request).may(Right.FLEET)
+        and (terminal.ref is not None or is_offered(terminal.account, CarriesPoints)),
         "may_pay": member_of(request).may(Right.PAYMENTS) and terminal.ref is not None,
         "can": {name: is_offered(terminal.account, each) for name, each in CAN.items()},
         "zone": _zone(terminal),

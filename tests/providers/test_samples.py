@@ -38,7 +38,8 @@ def methods_of(factory: Any) -> set[str]:
     for capability in CAPABILITIES:
         own = {name for name in vars(capability) if not name.startswith("_")}
         if all(hasattr(factory, name) for name in own):
-            names |= {name for name in own if not name.startswith("read_")}
+            # Neither these nor `ended_states` call the provider.
+            names |= {n for n in own if not n.startswith("read_") and n != "ended_states"}
     return names
 
 

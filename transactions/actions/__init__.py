@@ -3,6 +3,14 @@
 from transactions.actions.asking import NotPossible, agree_refund, left_of, open_session
 from transactions.actions.following import follow, note_looks, store_followed
 from transactions.actions.limits import Limit, OverLimit, limits_of, set_limits
+from transactions.actions.paying import (
+    cancel_payment,
+    capture_payment,
+    end_refund,
+    ready_payment,
+    refund_payment,
+    start_payment,
+)
 from transactions.actions.sharing import (
     LASTS,
     add_note,
@@ -30,6 +38,9 @@ __all__ = [
     "Prepared",
     "add_note",
     "agree_refund",
+    "cancel_payment",
+    "capture_payment",
+    "end_refund",
     "follow",
     "hold",
     "issue_receipt",
@@ -40,10 +51,13 @@ __all__ = [
     "open_session",
     "prepare",
     "prepare_all",
+    "ready_payment",
+    "refund_payment",
     "revoke_share",
     "set_limits",
     "share_receipt",
     "shared_by",
+    "start_payment",
     "store_followed",
     "store_sessions",
     "store_transactions",

@@ -48,8 +48,8 @@ def open_session(
     def takes_two() -> bool:
         if refund_of is None and kind != Kind.REFUND:
             return False
-        sale = _need_refundable(kind, amount, refund_of, terminal.account_id)
-        return need_limit(by, _whole(sale, amount))
+        sale = need_refundable(kind, amount, refund_of, terminal.account_id)
+        return need_limit(by, whole_of(sale, amount))
 
     own = hashlib.sha256(f"{by.merchant_id} {key}".encode()).hexdigest()[:16]
     asked = {
@@ -65,7 +65,7 @@ def open_session(
     )  # fmt: skip
 
 
-def _need_refundable(
+def need_refundable(
     kind: str, amount: Money, sale: Transaction | None, account: int, without: int | None = None
 ) -> Transaction:
     """The sale as it is now, or raise NotPossible where so much of it cannot be given back there.
@@ -87,7 +87,7 @@ def _need_refundable(
     return sale
 
 
-def _whole(sale: Transaction, amount: Money, without: int | None = None) -> Money:
+def whole_of(sale: Transaction, amount: Money, without: int | None = None) -> Money:
     """How much of a sale is given back in all, with what is asked for now.
 
     It is what limits speak of: several small refunds of one sale are one large one.
@@ -112,8 +112,8 @@ def agree_refund(*, operation: Operation, by: Membership, at: datetime) -> None:
         raise NotPossible(_("Somebody else than who asked for it has to agree."))
     sale = Transaction.objects.get(pk=operation.asked["sale"])
     amount = Money(operation.asked["minor"], sale.currency)
-    sale = _need_refundable(Kind.REFUND, amount, sale, operation.account_id, operation.pk)
-    need_limit(by, _whole(sale, amount, operation.pk))
+    sale = need_refundable(Kind.REFUND, amount, sale, operation.account_id, operation.pk)
+    need_limit(by, whole_of(sale, amount, operation.pk))
     if not agree_operation(operation=operation, by=by, at=at):
         raise NotPossible(_("This waits for nobody any more."))
 
@@ -136,12 +136,19 @@ def _asked_back(sale: Transaction, without: int | None) -> int:
     nothing = (Operation.State.REFUSED, Operation.State.WITHDRAWN)
     own = (
         Operation.objects.filter(
-            account=sale.account_id, kind=Operation.Kind.OPEN_SESSION, asked__sale=sale.pk
+            account=sale.account_id, kind__in=Operation.REFUNDS, asked__sale=sale.pk
         )
         .exclude(state__in=nothing)
         .exclude(pk=without or 0)
     )
-    asked = [(each.outcome.get("id"), int(each.asked["minor"])) for each in own]
+    told = [(each.outcome, int(each.asked["minor"])) for each in own]
+    # A refund that stands in a row of its own is in what the sale says of itself.
+    made = [outcome["ref"] for outcome, _minor in told if "ref" in outcome]
+    there = Transaction.objects.filter(account=sale.account_id, ref__in=made)
+    counted = set(there.values_list("ref", flat=True)) if made else set()
+    asked = [
+        (outcome.get("id"), minor) for outcome, minor in told if outcome.get("ref") not in counted
+    ]
     known = [pk for pk, _minor in asked if pk is not None]
     sessions = Session.objects.in_bulk(known) if known else {}
     refs = [each.transaction_ref for each in sessions.values() if each.transaction_ref]

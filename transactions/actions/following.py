@@ -16,6 +16,7 @@ from django.utils import timezone
 from merchants.actions.resource import Stored
 from merchants.models import Bookmark, Gap, ProviderAccount
 from merchants.queries import MAIN
+from portal.celery import wake
 from providers.base.paging import Batch
 from providers.base.provider import FollowsTransactions, Watch
 from providers.base.reading import Item
@@ -50,10 +51,11 @@ def watch_of(account: ProviderAccount, now: datetime, *, fetchers: int) -> Watch
     """What is to be looked at now, what has waited longest first: about two minutes of requests."""
     most = max(account.requests_per_minute, 10)
     due = Following.objects.filter(account=account, next_at__lte=now).order_by("next_at", "pk")
-    refs = list(due.values_list("ref", flat=True)[:most])
-    rows = Transaction.objects.filter(account=account, ref__in=refs)
-    kinds = {ref: (kind, status) for ref, kind, status in rows.values_list("ref", "kind", "status")}
-    told = [(ref, *kinds[ref]) for ref in refs if ref in kinds]
+    refs = list(due.values_list("ref", "kind")[:most])
+    rows = Transaction.objects.filter(account=account, ref__in=[ref for ref, _ in refs])
+    states = dict(rows.values_list("ref", "status"))
+    # One that was begun from here has no row yet.
+    told = [(ref, kind, states.get(ref, Status.PENDING)) for ref, kind in refs]
     at = Terminal.objects.filter(account=account).exclude(look_at__gt=now)
     tids = at.order_by(F("look_at").asc(nulls_first=True), "pk").values_list("tid", flat=True)
     return Watch(
@@ -96,12 +98,21 @@ def store_followed(
     rows = [
         Following(
             account=account, merchant_id=account.merchant_id, ref=made.record.ref,
-            next_at=at + timedelta(seconds=made.record.pause or 0),
+            kind=made.record.kind, next_at=at + timedelta(seconds=made.record.pause or 0),
         )
         for _, made in records
     ]  # fmt: skip
     Following.objects.bulk_create(rows, ignore_conflicts=True)
     return stored
+
+
+def begin_following(account: ProviderAccount, ref: str, kind: str, at: datetime) -> None:
+    """Follow what was begun from here, and look at it at once."""
+    Following.objects.update_or_create(
+        account=account, ref=ref,
+        defaults={"merchant_id": account.merchant_id, "kind": kind, "next_at": at, "asks": 0},
+    )  # fmt: skip
+    wake("transactions.look", account.pk)
 
 
 def note_looks(account: ProviderAccount, at: datetime) -> datetime | None:
@@ -131,7 +142,7 @@ def _plan_payments(account: ProviderAccount, refs: Sequence[str], at: datetime) 
     over, later = [], []
     for each in Following.objects.filter(account=account, ref__in=refs).order_by("pk"):
         row = told.get(each.ref)
-        next_at = _next_look(row, at) if row is not None else None
+        next_at = _next_look(row, at) if row is not None else _unseen(each, at)
         if next_at is None:
             over.append(each.pk)
         else:
@@ -139,6 +150,12 @@ def _plan_payments(account: ProviderAccount, refs: Sequence[str], at: datetime) 
             later.append(each)
     Following.objects.filter(pk__in=over).delete()
     Following.objects.bulk_update(later, ["next_at", "asks"], batch_size=1000)
+
+
+def _unseen(each: Following, at: datetime) -> datetime | None:
+    """When to ask again for what has no row yet; None: it was asked for often enough."""
+    patience = each.asks // 10
+    return at + PAUSES[patience][1] if patience < len(PAUSES) else None
 
 
 def _next_look(row: Transaction, at: datetime) -> datetime | None:

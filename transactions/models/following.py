@@ -4,6 +4,7 @@ from django.db import models
 
 from merchants.models import Merchant, ProviderAccount
 from portal.rows import OfMerchant
+from transactions.models.rows import Kind
 
 
 class Following(OfMerchant):
@@ -13,6 +14,10 @@ class Following(OfMerchant):
     merchant = models.ForeignKey(Merchant, models.PROTECT, db_constraint=False)
     account = models.ForeignKey(ProviderAccount, models.PROTECT, db_constraint=False)
     ref = models.CharField(max_length=200)
+    # Whether a payment or a refund is asked for under it.
+    kind = models.CharField(
+        max_length=8, choices=Kind, default=Kind.PURCHASE, db_default="PURCHASE"
+    )
     next_at = models.DateTimeField()
     # How often it was asked for.
     asks = models.PositiveIntegerField(default=0, db_default=0)

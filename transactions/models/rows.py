@@ -156,6 +156,12 @@ class Transaction(OfMerchant):
                 condition=Q(reference__isnull=False),
                 name="txn_by_reference",
             ),
+            # What something has still to become of: few, however long the history is.
+            models.Index(
+                fields=["merchant", "occurred_at"],
+                condition=Q(status__in=("PENDING", "AUTHORISED")),
+                name="txn_not_over",
+            ),
             models.Index(
                 fields=["account", "sale_ref"],
                 condition=Q(sale_ref__isnull=False),

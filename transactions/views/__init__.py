@@ -25,7 +25,7 @@ from merchants.queries import (
 from portal import htmx
 from portal.columns import major
 from portal.lists import Listing, show
-from providers.base.provider import LinksReceipts
+from providers.base.provider import LinksReceipts, TakesPayments
 from providers.base.registry import said, words
 from terminals.queries import held_then, holding_then, terminal_users_for, terminals_for
 from transactions import queries
@@ -98,6 +98,8 @@ def detail(request: HttpRequest, found: Transaction) -> HttpResponse:
         "possible": possible_of(found, around.purchase), "chat": _for_chat(found),
         "held": held, "held_since": held_since, **_in_words(found),
         "may_reveal": member.may(Right.REVEAL) and not member.sees_personal,
+        "in_steps": found.status in (Status.PENDING, Status.AUTHORISED)
+        and is_offered(found.account, TakesPayments),
         "at_provider": member.may(Right.CARDS) and is_offered(found.account, LinksReceipts),
     }  # fmt: skip
     return htmx.page(request, "transactions/detail.html", context)

@@ -66,7 +66,8 @@ def second(request: HttpRequest, found: Operation) -> HttpResponse:
             return redirect("transactions:refund", sale.pk)
     context = {
         "operation": found, "sale": sale, "form": form, "problem": problem,
-        "terminal": terminal_of(found), "mine": found.requested_by_id == member.user_id,
+        "terminal": terminal_of(found) if found.subject_kind == "terminal" else sale.terminal,
+        "mine": found.requested_by_id == member.user_id,
         "until": found.requested_at + Operation.SECOND,
     }  # fmt: skip
     status = 422 if problem or form.errors else 200

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from merchants.actions.operations import NotOffered
+from merchants.actions.operations import NotOffered, is_offered
 from merchants.actions.trail import exported, listed
 from merchants.models import Right
 from merchants.queries import (
@@ -28,15 +28,16 @@ from portal.confirm import ask_again, is_confirmed
 from portal.conflicts import Conflict
 from portal.lists import Listing, show
 from providers.base.money import major_text
-from providers.base.provider import OpensSessions
+from providers.base.provider import OpensSessions, RefundsPayments, TakesPayments
+from providers.base.registry import providers
 from terminals.actions import need_reachable
 from terminals.models import Terminal
 from terminals.queries import own_terminal, terminals_for
 from transactions import queries
-from transactions.actions import open_session
+from transactions.actions import open_session, refund_payment, start_payment
 from transactions.columns import SESSIONS
 from transactions.filters import SessionFilter
-from transactions.forms import AskPayment, AskRefund
+from transactions.forms import AskPayment, AskRefund, StartPayment
 from transactions.models import Kind, Session, SessionStatus, Transaction
 from transactions.possible import possible_of
 from transactions.views import own_transaction
@@ -81,29 +82,48 @@ def ask(request: HttpRequest, terminal: Terminal) -> HttpResponse:
     member = member_with(request, Right.PAYMENTS)
     if not is_confirmed(request):
         return ask_again(request)
-    currency = queries.currency_of(terminal) or queries.currencies_of(member, now())[0]
-    form = AskPayment(request.POST or None, currency=currency, initial={"key": uuid4().hex})
+    steps = is_offered(terminal.account, TakesPayments)
+    currency = (
+        queries.currency_of(terminal)
+        or _usual(terminal)
+        or (queries.currencies_of(member, now())[0])
+    )
+    form = (StartPayment if steps else AskPayment)(
+        request.POST or None, currency=currency, initial={"key": uuid4().hex}
+    )
     if form.is_valid():
         wish = form.cleaned_data
         try:
-            open_session(
-                terminal=terminal, kind="PURCHASE", amount=wish["amount"], refund_of=None,
-                reference=wish["reference"], by=member, key=wish["key"], at=now(),
-            )  # fmt: skip
+            if steps:
+                start_payment(
+                    terminal=terminal, amount=wish["amount"], order=wish["reference"], by=member,
+                    key=wish["key"], at=now(),
+                )  # fmt: skip
+            else:
+                open_session(
+                    terminal=terminal, kind="PURCHASE", amount=wish["amount"], refund_of=None,
+                    reference=wish["reference"], by=member, key=wish["key"], at=now(),
+                )  # fmt: skip
         except Conflict as problem:
             form.add_error(None, str(problem))
         else:
             messages.success(request, _("Asked. What becomes of it stands below."))
             return redirect("terminals:detail", terminal.pk)
-    context = {"terminal": terminal, "form": form, "cannot": _cannot(terminal)}
+    context = {"terminal": terminal, "form": form, "cannot": _cannot(terminal), "steps": steps}
     status = 422 if form.errors else 200
     return htmx.page(request, "transactions/ask.html", context, status=status)
 
 
+def _usual(terminal: Terminal) -> str | None:
+    """The currency in which the provider's customers pay, where it says one."""
+    return providers()[terminal.account.provider].currency
+
+
 def _cannot(terminal: Terminal) -> str:
     """Why a terminal cannot be asked now; empty where it can."""
+    steps = is_offered(terminal.account, TakesPayments)
     try:
-        need_reachable(terminal, OpensSessions)
+        need_reachable(terminal, TakesPayments if steps else OpensSessions)
     except NotOffered as problem:
         return str(problem)
     return ""
@@ -120,15 +140,30 @@ def refund(request: HttpRequest, found: Transaction) -> HttpResponse:
     first: dict[str, Any] = {"key": uuid4().hex, "terminal": found.terminal_id}
     if possible is not None and possible.left:
         first["amount"] = major_text(possible.left, found.currency)
-    form = AskRefund(
-        request.POST or None, currency=found.currency, initial=first, terminals=own.order_by("tid")
-    )
+    # Where the money goes back by itself, nobody has to hold a card to anything.
+    direct = is_offered(found.account, RefundsPayments)
+    form: AskPayment = (
+        AskPayment(request.POST or None, currency=found.currency, initial=first)
+        if direct
+        else AskRefund(
+            request.POST or None, currency=found.currency, initial=first,
+            terminals=own.order_by("tid"),
+        )
+    )  # fmt: skip
     if form.is_valid():
         wish = form.cleaned_data
         try:
-            made = open_session(
-                terminal=wish["terminal"], kind="REFUND", amount=wish["amount"], refund_of=found,
-                reference=wish["reference"], by=member, key=wish["key"], at=now(),
+            made = (
+                refund_payment(
+                    sale=found, amount=wish["amount"], order=wish["reference"], by=member,
+                    key=wish["key"], at=now(),
+                )
+                if direct
+                else open_session(
+                    terminal=wish["terminal"], kind="REFUND", amount=wish["amount"],
+                    refund_of=found, reference=wish["reference"], by=member, key=wish["key"],
+                    at=now(),
+                )
             )  # fmt: skip
         except Conflict as problem:
             form.add_error(None, str(problem))
@@ -141,7 +176,7 @@ def refund(request: HttpRequest, found: Transaction) -> HttpResponse:
             return redirect("transactions:refund", found.pk)
     context = {
         "transaction": found, "form": form, "possible": possible,
-        "asked": queries.refunds_asked(found), "me": member.user,
+        "asked": queries.refunds_asked(found), "me": member.user, "direct": direct,
     }  # fmt: skip
     status = 422 if form.errors else 200
     return htmx.page(request, "transactions/refund.html", context, status=status)

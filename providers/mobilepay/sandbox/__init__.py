@@ -72,6 +72,7 @@ class Sandbox:
     """One simulated gateway, with a merchant for each code."""
 
     def __init__(self, options: Options) -> None:
+        self.options = options
         self.clock = Clock(options.now)
         self.switches = {name: values[0] for name, values in SWITCHES.items()}
         self.switches |= {k: v for k, v in options.switches.items() if k in SWITCHES}

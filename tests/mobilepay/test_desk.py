@@ -1,0 +1,358 @@
+"""Payments in steps: begun, captured, cancelled and given back, whatever answers are lost."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from merchants.actions.operations import OperationPending
+from merchants.models import Membership, Merchant, Operation, ProviderAccount
+from merchants.operations import send_operations
+from merchants.sync import run_sync
+from providers.base.http import Limits
+from providers.base.money import Money
+from providers.mobilepay.sandbox.world import ERRORS, Payment, World
+from terminals.models import Terminal
+from tests.conftest import QUICK, Played, confirm
+from tests.mobilepay.test_following import look_again, own, sell
+from transactions import actions, queries
+from transactions.models import Status, Transaction
+
+KR_50 = Money(5000, "DKK")
+ONCE = Limits(connect=2, read=2, total=4, tries=1)
+NOW = timezone.now
+
+
+@pytest.fixture
+def played(play: Any) -> Played:
+    return play(now=None, transactions=50, since=datetime.now(UTC) + timedelta(days=2))  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def account(played: Played, merchant: Merchant) -> ProviderAccount:
+    found = played.connect_mobilepay(merchant)
+    run_sync(found.pk, limits=QUICK)
+    return found
+
+
+@pytest.fixture
+def terminal(account: ProviderAccount) -> Terminal:
+    return Terminal.objects.get(account=account, tid="DK-101")
+
+
+def send(account: ProviderAccount, later: timedelta = timedelta(0)) -> None:
+    send_operations(account.pk, limits=ONCE, clock=lambda: NOW() + later)
+
+
+def start(terminal: Terminal, by: Membership, key: str = "k", order: str = "A1") -> Operation:
+    return actions.start_payment(
+        terminal=terminal, amount=KR_50, order=order, by=by, key=key, at=NOW()
+    )
+
+
+def the_payment(world: World) -> Payment:
+    (found,) = world.payments.values()
+    return found
+
+
+def reserved(played: Played, terminal: Terminal, by: Membership, key: str = "r") -> Transaction:
+    """A payment that was begun from here and that the customer has agreed to."""
+    start(terminal, by, key, order=key)
+    send(terminal.account)
+    world, now = played.mobilepay.world, played.mobilepay.now()
+    world.check_in(terminal.tid, now)
+    world.accept(terminal.tid, now)
+    look_again(terminal.account)
+    return Transaction.objects.get(account=terminal.account, reference=key)
+
+
+def fresh(operation: Operation) -> Operation:
+    return Operation.objects.get(pk=operation.pk)
+
+
+class TestBeginning:
+    def test_a_payment_is_followed_from_its_first_second(
+        self, played: Played, terminal: Terminal, alice: Membership
+    ) -> None:
+        asked = start(terminal, alice)
+        send(terminal.account)
+        assert fresh(asked).state == "CONFIRMED"
+        look_again(terminal.account)
+        row = own(terminal.account, the_payment(played.mobilepay.world).id)
+        assert (row.status, row.amount_minor, row.reference) == (Status.PENDING, 5000, "A1")
+        assert row.terminal == terminal
+
+    def test_a_second_one_is_refused_in_words_and_changes_nothing(
+        self, played: Played, terminal: Terminal, alice: Membership
+    ) -> None:
+        start(terminal, alice)
+        send(terminal.account)
+        second = start(terminal, alice, key="other", order="A2")
+        send(terminal.account)
+        told = fresh(second)
+        assert told.state == "REFUSED"
+        assert told.message == (
+            "Another payment is going on at this terminal; end or cancel it first."
+        )
+        assert len(played.mobilepay.world.payments) == 1
+
+    @pytest.mark.parametrize("fault", ["lost", "lost_504", "truncate", "html_ok"])
+    def test_an_answer_that_is_lost_begins_it_once(
+        self, played: Played, terminal: Terminal, alice: Membership, fault: str
+    ) -> None:
+        played.mobilepay.faults.rates = {fault: 1}
+        asked = start(terminal, alice)
+        send(terminal.account)
+        assert fresh(asked).state == "UNKNOWN"
+        played.mobilepay.faults.rates = {}
+        send(terminal.account, timedelta(minutes=1))
+        assert fresh(asked).state == "CONFIRMED"
+        assert fresh(asked).outcome["ref"] == the_payment(played.mobilepay.world).id
+
+    def test_one_that_was_refused_meanwhile_is_found_by_its_order_and_state(
+        self, played: Played, terminal: Terminal, alice: Membership
+    ) -> None:
+        played.mobilepay.faults.rates = {"lost": 1}
+        asked = start(terminal, alice)
+        send(terminal.account)
+        world, now = played.mobilepay.world, played.mobilepay.now()
+        world.check_in("DK-101", now)
+        world.reject("DK-101", now)
+        played.mobilepay.faults.rates = {}
+        send(terminal.account, timedelta(minutes=1))
+        assert fresh(asked).state == "CONFIRMED"
+        look_again(terminal.account)
+        assert own(terminal.account, the_payment(world).id).status == Status.CANCELLED
+
+    def test_one_that_never_arrived_is_not_sent_again_by_itself(
+        self, played: Played, terminal: Terminal, alice: Membership
+    ) -> None:
+        played.mobilepay.faults.rates = {"lost_before": 1}
+        asked = start(terminal, alice)
+        send(terminal.account)
+        played.mobilepay.faults.rates = {}
+        for later in (1, 3, 11, 12):
+            send(terminal.account, timedelta(minutes=later))
+        assert fresh(asked).needs_a_person
+        assert played.mobilepay.world.payments == {}
+
+    def test_prepared_first_it_is_told_its_amount_later(
+        self, played: Played, terminal: Terminal, alice: Membership
+    ) -> None:
+        actions.start_payment(
+            terminal=terminal, amount=None, order="P1", by=alice, key="p", at=NOW()
+        )
+        send(terminal.account)
+        world, now = played.mobilepay.world, played.mobilepay.now()
+        world.check_in("DK-101", now)
+        look_again(terminal.account)
+        row = own(terminal.account, the_payment(world).id)
+        assert (row.amount_minor, row.provider_status) == (0, "Paired")
+        asked = actions.ready_payment(payment=row, amount=KR_50, by=alice, key="a", at=NOW())
+        send(terminal.account)
+        assert fresh(asked).state == "CONFIRMED"
+        assert (the_payment(world).status, the_payment(world).amount) == ("IssuedToUser", 5000)
+
+
+class TestEnding:
+    @pytest.mark.parametrize("minor", [5000, 1250])
+    def test_a_reservation_is_captured_whole_or_in_part(
+        self, played: Played, terminal: Terminal, alice: Membership, minor: int
+    ) -> None:
+        row = reserved(played, terminal, alice)
+        amount = Money(minor, "DKK")
+        asked = actions.capture_payment(payment=row, amount=amount, by=alice, key="c", at=NOW())
+        send(terminal.account)
+        assert fresh(asked).state == "CONFIRMED"
+        look_again(terminal.account)
+        now = own(terminal.account, row.ref)
+        assert (now.status, now.captured_minor) == (Status.APPROVED, minor)
+        assert played.mobilepay.world.payment(row.ref).captured == minor
+
+    def test_more_than_was_reserved_is_never_asked_for(
+        self, played: Played, terminal: Terminal, alice: Membership
+    ) -> None:
+        row = reserved(played, terminal, alice)
+        with pytest.raises(actions.NotPossible):
+            actions.capture_payment(
+                payment=row, amount=Money(5001, "DKK"), by=alice, key="c", at=NOW()
+            )
+        assert not Operation.objects.filter(kind="CAPTURE_PAYMENT").exists()
+
+    @pytest.mark.parametrize("fault", ["lost", "lost_before", "truncate"])
+    def test_a_lost_answer_captures_once(
+        self, played: Played, terminal: Terminal, alice: Membership, fault: str
+    ) -> None:
+        row = reserved(played, terminal, alice)
+        played.mobilepay.faults.rates = {fault: 1}
+        asked = actions.capture_payment(payment=row, amount=KR_50, by=alice, key="c", at=NOW())
+        send(terminal.account)
+        assert fresh(asked).state == "UNKNOWN"
+        played.mobilepay.faults.rates = {}
+        send(terminal.account, timedelta(minutes=1))
+        assert fresh(asked).state == "CONFIRMED"
+        assert played.mobilepay.world.payment(row.ref).captured == 5000
+
+    def test_two_who_end_it_at_once_end_it_in_one_way(
+        self, played: Played, terminal: Terminal, alice: Membership
+    ) -> None:
+        row = reserved(played, terminal, alice)
+        actions.capture_payment(payment=row, amount=KR_50, by=alice, key="c", at=NOW())
+        with pytest.raises(OperationPending):
+            actions.cancel_payment(payment=row, by=alice, key="x", at=NOW())
+
+    def test_a_stuck_one_is_cancelled_and_its_terminal_is_free(
+        self, played: Played, terminal: Terminal, alice: Membership
+    ) -> None:
+        start(terminal, alice)
+        send(terminal.account)
+        look_again(terminal.account)
+        row = own(terminal.account, the_payment(played.mobilepay.world).id)
+        Transaction.objects.filter(pk=row.pk).update(occurred_at=NOW() - timedelta(minutes=6))
+        (stuck,) = (
+            each for each in queries.work_lists(queries.not_over(alice), NOW())
+            if each.reason == "STUCK"
+        )  # fmt: skip
+        assert [each.pk for each in stuck.rows] == [row.pk]
+        actions.cancel_payment(payment=row, by=alice, key="x", at=NOW())
+        send(terminal.account)
+        look_again(terminal.account)
+        assert own(terminal.account, row.ref).status == Status.CANCELLED
+        assert fresh(start(terminal, alice, key="next", order="A3")).state == "REQUESTED"
+        send(terminal.account)
+        assert len(played.mobilepay.world.payments) == 2
+
+
+class TestGivingBack:
+    def give_back(self, sale: Transaction, minor: int, by: Membership, key: str) -> Operation:
+        return actions.refund_payment(
+            sale=sale, amount=Money(minor, "DKK"), order="", by=by, key=key, at=NOW()
+        )
+
+    def test_many_times_up_to_what_is_left(
+        self, played: Played, account: ProviderAccount, alice: Membership
+    ) -> None:
+        ref = sell(played)
+        look_again(account)
+        for key, minor in (("a", 2000), ("b", 2500)):
+            self.give_back(own(account, ref), minor, alice, key)
+            send(account)
+            look_again(account)
+        sale = own(account, ref)
+        assert (sale.refunded_minor, actions.left_of(sale)) == (4500, 500)
+        with pytest.raises(actions.NotPossible):
+            self.give_back(sale, 501, alice, "c")
+        assert played.mobilepay.ledger()[ref] == ("Captured", 5000, 4500)
+
+    def test_counts_what_was_asked_for_before_its_row_is_there(
+        self, played: Played, account: ProviderAccount, alice: Membership
+    ) -> None:
+        ref = sell(played)
+        look_again(account)
+        sale = own(account, ref)
+        self.give_back(sale, 3000, alice, "a")
+        send(account)
+        with pytest.raises(actions.NotPossible):
+            self.give_back(sale, 2001, alice, "b")
+
+    @pytest.mark.parametrize("fault", ["lost", "lost_504", "truncate"])
+    def test_a_lost_answer_gives_back_once(
+        self, played: Played, account: ProviderAccount, alice: Membership, fault: str
+    ) -> None:
+        ref = sell(played)
+        look_again(account)
+        played.mobilepay.faults.rates = {fault: 1}
+        asked = self.give_back(own(account, ref), 2000, alice, "a")
+        send(account)
+        assert fresh(asked).state == "UNKNOWN"
+        played.mobilepay.faults.rates = {}
+        send(account, timedelta(minutes=1))
+        assert fresh(asked).state == "CONFIRMED"
+        look_again(account)
+        assert played.mobilepay.ledger()[ref][2] == 2000
+        assert own(account, ref).refunded_minor == 2000
+
+    @pytest.mark.parametrize(("done", "status"), [(True, "APPROVED"), (False, "CANCELLED")])
+    def test_what_is_reserved_is_completed_or_cancelled(
+        self, played: Played, account: ProviderAccount, alice: Membership, done: bool, status: str
+    ) -> None:
+        ref = sell(played)
+        look_again(account)
+        made = played.mobilepay.world.create_refund(ref, "R", 2000, "DKK", played.mobilepay.now())
+        look_again(account)
+        row = own(account, made.id)
+        assert queries.deadline_of(row) == row.occurred_at + timedelta(hours=24)
+        actions.end_refund(refund=row, done=done, by=alice, key="e", at=NOW())
+        send(account)
+        look_again(account)
+        assert own(account, made.id).status == status
+
+
+# Those that stop a capture, by the failure that they are: the others say that it was refused.
+FAULTS_BEHIND = {"2000": "UNKNOWN", "2999": "UNKNOWN", "1182": "REQUESTED"}
+
+
+@pytest.mark.parametrize("code", sorted(ERRORS))
+def test_every_code_of_the_reference_ends_in_words_and_changes_nothing(
+    played: Played, terminal: Terminal, alice: Membership, code: str
+) -> None:
+    row = reserved(played, terminal, alice)
+    asked = actions.capture_payment(payment=row, amount=KR_50, by=alice, key="c", at=NOW())
+    played.mobilepay.fails_with = code
+    send(terminal.account)
+    told = fresh(asked)
+    assert told.state == FAULTS_BEHIND.get(code, "REFUSED")
+    assert len(told.message.split()) >= 4
+    assert played.mobilepay.world.payment(row.ref).status == "Reserved"
+    assert own(terminal.account, row.ref).status == Status.AUTHORISED
+
+
+class TestPages:
+    def test_take_a_payment_from_the_desk_to_its_capture(
+        self, played: Played, terminal: Terminal, alice: Membership, client: Client
+    ) -> None:
+        client.force_login(alice.user)
+        confirm(client, alice.user)
+        page = client.get(reverse("transactions:desk")).content.decode()
+        ask = reverse("transactions:ask", args=[terminal.pk])
+        assert ask in page
+        client.post(ask, {"amount": "50", "reference": "T1", "key": "t1"})
+        send(terminal.account)
+        world, now = played.mobilepay.world, played.mobilepay.now()
+        world.check_in("DK-101", now)
+        world.accept("DK-101", now)
+        look_again(terminal.account)
+        row = Transaction.objects.get(reference="T1")
+        own_page = reverse("transactions:payment", args=[row.pk])
+        assert own_page in client.get(reverse("transactions:desk")).content.decode()
+        too_much = client.post(own_page, {"do": "capture", "amount": "50.01", "key": "t2"})
+        assert too_much.status_code == 422
+        assert "more than was reserved" in too_much.content.decode()
+        client.post(own_page, {"do": "capture", "amount": "49.50", "key": "t3"})
+        send(terminal.account)
+        assert world.payment(row.ref).captured == 4950
+
+    def test_give_a_captured_payment_back(
+        self, played: Played, account: ProviderAccount, alice: Membership, client: Client
+    ) -> None:
+        client.force_login(alice.user)
+        confirm(client, alice.user)
+        ref = sell(played)
+        look_again(account)
+        page = reverse("transactions:refund", args=[own(account, ref).pk])
+        assert "Give it back" in client.get(page).content.decode()
+        client.post(page, {"amount": "20", "reference": "", "key": "g"})
+        send(account)
+        assert played.mobilepay.ledger()[ref][2] == 2000
+
+    def test_offer_only_what_the_connector_can_do(
+        self, terminal: Terminal, alice: Membership, client: Client
+    ) -> None:
+        client.force_login(alice.user)
+        page = client.get(reverse("terminals:detail", args=[terminal.pk])).content.decode()
+        assert reverse("transactions:ask", args=[terminal.pk]) in page
+        for name in ("terminals:assign", "settlements:reconcile", "terminals:disconnect"):
+            assert reverse(name, args=[terminal.pk]) not in page
