@@ -4,11 +4,13 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.timezone import now
 
 from merchants.actions import accounts
+from merchants.actions.joining import join_branch
 from merchants.actions.people import add_person
 from merchants.forms import DEMO_PASSWORD
-from merchants.models import Branch, Membership, Merchant, ProviderAccount, Role
+from merchants.models import Branch, BranchIdentity, Membership, Merchant, ProviderAccount, Role
 from providers.base.registry import providers
 
 MERCHANTS = [("demo", "Demo Coffee", "قهوة التجربة"), ("other", "Other Bakery", "مخبز آخر")]
@@ -81,3 +83,22 @@ def give_one_branch() -> bool:
     if first is not None and not member.branches.exists():
         member.branches.add(first)
     return first is not None
+
+
+def join_branches() -> bool:
+    """Make one branch of what two accounts know; whether all of them are there by now."""
+    done = True
+    for name, factory in providers().items():
+        for demo in factory.demo:
+            for theirs, ours in demo.joins:
+                own = BranchIdentity.objects.filter(
+                    account__merchant__slug=demo.merchant, account__provider=name, name=theirs
+                )
+                identity = own.select_related("branch", "account").first()
+                into = Branch.objects.filter(merchant__slug=demo.merchant, name=ours).first()
+                if identity is None or into is None:
+                    done = False
+                elif BranchIdentity.objects.filter(branch=identity.branch_id).count() == 1:
+                    owner = Membership.objects.filter(merchant__slug=demo.merchant, role=Role.OWNER)
+                    join_branch(identity=identity, into=into, by=owner[0], at=now())
+    return done

@@ -18,7 +18,7 @@ from merchants.actions.accounts import (
 )
 from merchants.actions.keeping import MONTHS
 from merchants.actions.team import Place
-from merchants.models import Branch, Membership, ProviderAccount, Right, Role, User
+from merchants.models import Branch, BranchIdentity, Membership, ProviderAccount, Right, Role, User
 from merchants.queries import branches_for, roles_for
 from portal.templatetags.show import branch_text
 from providers.base.registry import providers, words
@@ -288,3 +288,36 @@ class DayForm(forms.Form):
         widget=forms.Select(attrs={"dir": "ltr"}),
         help_text=_("A sale at 02:30 belongs to the day before where the day begins at 04:00."),
     )
+
+
+class IdentityField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """What an account calls a branch."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.account.title} · {obj.account.name} · {obj.name}"
+
+
+class IntoField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """A branch that another may become."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return branch_text(obj)
+
+
+class JoinBranch(forms.Form):
+    """Of what a provider knows: which branch it is; none is one of its own."""
+
+    identity = IdentityField(
+        BranchIdentity.objects.none(), label=_("What the provider calls it"), empty_label=None
+    )
+    into = IntoField(
+        Branch.objects.none(), label=_("Is the branch"), required=False,
+        empty_label=_("A branch of its own"),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, branch: Branch, by: Membership, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = branch.identities.select_related("account").order_by("pk")
+        cast(IdentityField, self.fields["identity"]).queryset = own
+        others = branches_for(by).exclude(pk=branch.pk).order_by("name", "pk")
+        cast(IntoField, self.fields["into"]).queryset = others

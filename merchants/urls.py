@@ -25,6 +25,8 @@ account_urls = [
     path("<int:pk>/sync/", accounts.sync_now, name="sync-now"),
     path("<int:pk>/pause/", accounts.pause, name="pause"),
     path("<int:pk>/resume/", accounts.resume, name="resume"),
+    path("accounts/<int:pk>/token/", accounts.token, name="token"),
+    path("branches/<int:pk>/join/", branches.join, name="branch-join"),
     path("gaps/<int:pk>/close/", accounts.close_gap, name="close-gap"),
     path("<int:pk>/remove/", accounts.remove_account, name="remove-account"),
 ]

@@ -127,6 +127,7 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "new terminal": "/terminals/new/",
         "new branch": "/terminals/new-branch/",
         "add terminals": "/terminals/add/",
+        "join": f"/branches/{account.branches.order_by('pk')[0].branch_id}/join/",
         "payments desk": "/transactions/desk/",
         "payment": f"/transactions/{sold.pk}/payment/",
         "people": "/terminals/people/",

@@ -22,6 +22,8 @@ from merchants.models import (
     Alert,
     ApiToken,
     AuditEntry,
+    Branch,
+    BranchIdentity,
     CustomRole,
     Drift,
     Membership,
@@ -104,7 +106,7 @@ def changes(
     base = nearpay.server.url("nearpay")
     danish = nearpay.connect_mobilepay(alice.merchant)
     # Not read, so that a wish to fetch what is missing does not mean it too.
-    ProviderAccount.objects.filter(pk=danish.pk).update(state="PAUSED")
+    ProviderAccount.objects.filter(pk=danish.pk).update(state="REFUSED")
     person = TerminalUser.objects.order_by("pk")[0]
     fleet = list(Terminal.objects.exclude(ref=None).order_by("pk")[:3])
     free = [fleet[0].pk]
@@ -114,6 +116,10 @@ def changes(
     )
     Operation.objects.filter(pk=stuck.pk).update(state="UNKNOWN", sent_at=NOON, next_at=None)
     sale = Transaction.objects.filter(account=account).order_by("pk")[0]
+    own_name = Branch.objects.create(merchant=alice.merchant, name="North")
+    north = BranchIdentity.objects.create(
+        branch=own_name, account=danish, ref="store-1", name="North"
+    )
     carrying = Terminal.objects.get(account=danish, tid="DK-101")
     Terminal.objects.filter(pk=carrying.pk).update(ref="pos-1")
     reserved = Transaction.objects.get(pk=sale.pk)
@@ -235,6 +241,13 @@ def changes(
         "transactions:payment": (
             reverse("transactions:payment", args=[reserved.pk]),
             {"key": "capture", "do": "capture", "amount": "50"}, "operation.requested",
+        ),
+        "merchants:token": (
+            reverse("merchants:token", args=[danish.pk]), {"key": "tok"}, "operation.requested",
+        ),
+        "merchants:branch-join": (
+            reverse("merchants:branch-join", args=[north.branch_id]),
+            {"identity": north.pk, "into": branch}, "branch.joined",
         ),
         "terminals:point": (
             reverse("terminals:point", args=[carrying.pk]),

@@ -174,6 +174,37 @@ def in_the_clear(account: ProviderAccount) -> dict[str, str]:
     return plain
 
 
+def _token_field(account: ProviderAccount) -> str:
+    """Which of its credentials is the token that its provider gives out."""
+    return providers()[account.provider].given or ""
+
+
+def has_token(account: ProviderAccount) -> bool:
+    """Whether the account has a token; one that cannot be opened is one."""
+    try:
+        return bool(getattr(credentials_of(account), _token_field(account)))
+    except NotAuthorised:
+        return True
+
+
+def works_with_token(account: ProviderAccount, token: str) -> None:
+    """Call the provider once with another token. Raises what it fails with."""
+    changed = msgspec.structs.replace(credentials_of(account), **{_token_field(account): token})
+    connector = providers()[account.provider](
+        changed, hosts=frozenset(settings.PROVIDER_HOSTS), limits=Limits(tries=3, read=10, total=12)
+    )
+    try:
+        connector.try_connection()
+    finally:
+        connector.close()
+
+
+def seal_token(account: ProviderAccount, token: str, at: datetime) -> None:
+    """Encrypt the account's credentials with another token in them; the caller saves it."""
+    changed = msgspec.structs.replace(credentials_of(account), **{_token_field(account): token})
+    _seal(account, changed, at)
+
+
 @contextmanager
 def opened(account: ProviderAccount, limits: Limits | None = None) -> Iterator[Connector]:
     """The account's connector, closed afterwards. Never used inside a database transaction."""

@@ -181,6 +181,8 @@ def open_of(subject: models.Model) -> Operation | None:
 
 def right_to(kind: str) -> Right:
     """Who may ask for a kind may withdraw it and decide on it."""
+    if kind in Operation.TOKENS:
+        return Right.ACCOUNTS
     return Right.PAYMENTS if kind in Operation.PAYMENTS else Right.FLEET
 
 

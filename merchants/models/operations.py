@@ -41,6 +41,8 @@ class Operation(OfMerchant):
         CREATE_POINT = "CREATE_POINT", _("Give it a point of sale")
         DELETE_POINT = "DELETE_POINT", _("Remove its point of sale")
         RENEW_POINT = "RENEW_POINT", _("Make its point of sale anew")
+        CREATE_TOKEN = "CREATE_TOKEN", _("Make an access token")
+        RESET_TOKEN = "RESET_TOKEN", _("Replace the access token")
 
     class State(models.TextChoices):
         REQUESTED = "REQUESTED", _("Waits to be sent")
@@ -59,6 +61,8 @@ class Operation(OfMerchant):
         Kind.CAPTURE_PAYMENT, Kind.CANCEL_PAYMENT, Kind.REFUND_PAYMENT, Kind.CAPTURE_REFUND,
         Kind.CANCEL_REFUND,
     )  # fmt: skip
+    # Which give an account its credentials, and are sent where it has none that are taken.
+    TOKENS: ClassVar = (Kind.CREATE_TOKEN, Kind.RESET_TOKEN)
     REFUNDS: ClassVar = (Kind.OPEN_SESSION, Kind.REFUND_PAYMENT)
 
     merchant = models.ForeignKey(Merchant, models.PROTECT, db_constraint=False)

@@ -22,10 +22,13 @@ class Door(models.TextChoices):
 ACTIONS = {
     "account.connected": _("Connected an account"),
     "account.changed": _("Changed an account"),
+    "account.token_changed": _("Had an account’s token replaced"),
     "account.paused": _("Paused an account"),
     "account.resumed": _("Went on with an account"),
     "account.removed": _("Removed an account"),
     "account.sync_asked": _("Asked for a sync"),
+    "branch.joined": _("Made one branch of two"),
+    "branch.parted": _("Parted a branch"),
     "branch.day_changed": _("Changed when a branch’s day begins"),
     "branch.days_moved": _("Moved rows to their business days"),
     "day.closed": _("Closed a day or a month"),

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from django.apps import apps
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import get_language
 
@@ -63,7 +63,10 @@ def accounts_with_work(now: datetime) -> list[int]:
     """The accounts of which an operation waits to be sent or looked at."""
     waiting = Operation.objects.filter(state__in=Operation.OPEN, needs_second=False)
     waiting = waiting.exclude(next_at__gt=now)
-    active = waiting.exclude(next_at=None).filter(account__state=ProviderAccount.State.ACTIVE)
+    active = waiting.exclude(next_at=None).filter(
+        Q(account__state=ProviderAccount.State.ACTIVE)
+        | Q(account__state=ProviderAccount.State.REFUSED, kind__in=Operation.TOKENS)
+    )
     return sorted(set(active.values_list("account", flat=True)))
 
 
@@ -76,7 +79,7 @@ def send_operations(
         if not mine:
             return 0
         account = ProviderAccount.objects.get(pk=account_id)
-        if account.state != ProviderAccount.State.ACTIVE:
+        if account.state not in (ProviderAccount.State.ACTIVE, ProviderAccount.State.REFUSED):
             return 0
         return _Turn(account, limits, clock).take()
 
@@ -88,6 +91,9 @@ class _Turn:
         self.account, self.clock = account, clock
         self.limits = limits or Limits(tries=1)
         self.own = Operation.objects.filter(account=account)
+        if account.state == ProviderAccount.State.REFUSED:
+            # Its credentials are not taken, but for being given others.
+            self.own = self.own.filter(kind__in=Operation.TOKENS)
 
     def take(self) -> int:
         # Nobody else works for this account, so whoever sent these is dead.

@@ -1,12 +1,14 @@
 """The accounts at providers: how complete each is, and what can be done to it."""
 
 from typing import Any
+from uuid import uuid4
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -14,6 +16,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from merchants import queries
 from merchants.actions import accounts as actions
+from merchants.actions.operations import is_offered, open_of, withdraw_operation
+from merchants.actions.tokens import agree_token, change_token
 from merchants.actions.trail import exported, listed
 from merchants.calendar import calendar, cost_of
 from merchants.columns import ACCOUNTS
@@ -24,8 +28,10 @@ from merchants.queries import member_of, member_with
 from merchants.sync.resources import resources
 from portal import htmx
 from portal.confirm import ask_again, is_confirmed
+from portal.conflicts import Conflict
 from portal.lists import Listing, show
 from providers.base.errors import ProviderFailure
+from providers.base.provider import ManagesTokens
 from providers.base.registry import providers, words
 
 SHOWN_RUNS, SHOWN_SET_ASIDE = 10, 50
@@ -91,7 +97,43 @@ def _health(request: HttpRequest, found: ProviderAccount) -> dict[str, Any]:
         ),
         "shown": _labelled(found),
         "webhook": _webhook(request, found),
+        **_token(request, found),
     }
+
+
+def _token(request: HttpRequest, found: ProviderAccount) -> dict[str, Any]:
+    """Whether the provider gives out its token, whether there is one, and what was asked of it."""
+    if not is_offered(found, ManagesTokens):
+        return {"gives_token": False}
+    open_ = open_of(found)
+    return {
+        "gives_token": True, "has_token": actions.has_token(found), "token_asked": open_,
+        "token_is_mine": open_ is not None and open_.requested_by_id == member_of(request).user_id,
+        "token_key": uuid4().hex,
+    }  # fmt: skip
+
+
+@htmx.object_view(own_account, "GET", "HEAD", "POST")
+def token(request: HttpRequest, found: ProviderAccount) -> HttpResponse:
+    """Ask for a token, agree to what somebody else has asked, or take it back."""
+    member = member_with(request, Right.ACCOUNTS)
+    if not is_confirmed(request):
+        return ask_again(request, reverse("merchants:account", args=[found.pk]))
+    if request.method == "POST":
+        doing, open_ = request.POST.get("do", "ask"), open_of(found)
+        try:
+            if doing == "ask":
+                key = request.POST.get("key", "")[:100] or uuid4().hex
+                change_token(account=found, by=member, key=key, at=now())
+                messages.success(request, _("Somebody else has to agree before it is sent."))
+            elif open_ is not None and doing == "agree":
+                agree_token(operation=open_, by=member, at=now())
+                messages.success(request, _("Agreed. It is sent now, and shown to nobody."))
+            elif open_ is not None:
+                withdraw_operation(operation=open_, by=member, at=now())
+        except Conflict as problem:
+            messages.error(request, str(problem))
+    return redirect("merchants:account", pk=found.pk)
 
 
 def _webhook(request: HttpRequest, account: ProviderAccount) -> str:

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
@@ -11,10 +12,11 @@ from django.views.decorators.http import require_safe
 
 from merchants import queries
 from merchants.actions.days import change_day
+from merchants.actions.joining import join_branch, part_branch
 from merchants.actions.trail import exported, listed
 from merchants.columns import BRANCHES
 from merchants.filters import BranchFilter
-from merchants.forms import DayForm
+from merchants.forms import DayForm, JoinBranch
 from merchants.models import Branch, Right
 from merchants.queries import member_of, member_with
 from portal import htmx
@@ -48,7 +50,8 @@ def own_branch(request: HttpRequest, pk: int) -> Branch:
 @htmx.object_view(own_branch, "GET", "HEAD")
 def branch(request: HttpRequest, found: Branch) -> HttpResponse:
     member = member_with(request, Right.LOOK_UP)
-    context = {"branch": found, "may_move": member.may(Right.FLEET)}
+    may = member.may(Right.FLEET)
+    context = {"branch": found, "may_move": may, "may_join": may and member.sees_every_branch}
     return htmx.page(request, "merchants/branch.html", context)
 
 
@@ -74,3 +77,29 @@ def day(request: HttpRequest, found: Branch) -> HttpResponse:
     context = {"branch": found, "form": form, "changes": queries.day_changes_of(found)}
     status = 422 if form.errors else 200
     return htmx.page(request, "merchants/day.html", context, fragment="changes", status=status)
+
+
+@htmx.object_view(own_branch, "GET", "HEAD", "POST")
+def join(request: HttpRequest, found: Branch) -> HttpResponse:
+    """What providers know of the branch: joined with another, or parted from it."""
+    member = member_with(request, Right.FLEET)
+    if not member.sees_every_branch:
+        raise PermissionDenied(_("Whoever is kept to some branches cannot join or part them."))
+    if not is_confirmed(request):
+        return ask_again(request)
+    form = JoinBranch(request.POST or None, branch=found, by=member)
+    if form.is_valid():
+        identity, into = form.cleaned_data["identity"], form.cleaned_data["into"]
+        try:
+            if into is None:
+                into = part_branch(identity=identity, by=member, at=now())
+            else:
+                join_branch(identity=identity, into=into, by=member, at=now())
+        except Conflict as problem:
+            form.add_error(None, str(problem))
+        else:
+            messages.success(request, _("Done. Figures of those days are moved within a moment."))
+            return redirect("merchants:branch", into.pk)
+    status = 422 if form.errors else 200
+    context = {"branch": found, "form": form}
+    return htmx.page(request, "merchants/join.html", context, status=status)

@@ -79,6 +79,8 @@ class DemoAccount:
     credentials: Mapping[str, str]
     # The numbers of its terminals, where no list tells them.
     terminals: tuple[str, ...] = ()
+    # What it calls a branch that another account knows under another name.
+    joins: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ class ConnectorFactory(Protocol):
     default_zone: str
     receipt_example: bytes
     demo: tuple[DemoAccount, ...]
+    # Which of the credentials the provider gives out by a call; None: people copy all of them.
+    given: str | None
     # In which its customers usually pay; None: its merchants may be anywhere.
     currency: str | None
     # None where payments are not taken in steps.

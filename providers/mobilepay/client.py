@@ -61,17 +61,25 @@ class Connector:
     version = translate.VERSION
     # MobilePay prints no receipts; the form of one is kept for those that packing needs.
     receipt_example = Path(__file__).with_name("receipt.example.json").read_bytes()
+    given = "access_token"
     currency = translate.CURRENCY
     # (C) a reservation lasts seven days, a refund's a day.
     deadlines = Deadlines(payment=timedelta(days=7), refund=timedelta(hours=24))
     demo = tuple(
-        DemoAccount(slug, f"MobilePay, {place}", {"bio_code": code, "access_token": token}, tids)
-        for slug, place, code, token, tids in (
+        DemoAccount(
+            slug, f"MobilePay, {place}", {"bio_code": code, "access_token": token}, tids, joins
+        )
+        for slug, place, code, token, tids, joins in (
             (
                 "demo", "København", "sandbox-bio-of-demo", "sandbox-token-of-demo",
                 ("DK-101", "DK-102", "DK-103", "DK-201", "DK-202", "DK-301"),
+                # A branch for tests, at which both providers are tried.
+                (("Odense", "Al Khobar"),),
             ),
-            ("other", "Aarhus", "sandbox-bio-of-other", "sandbox-token-of-other", ("OB-1", "OB-2")),
+            (
+                "other", "Aarhus", "sandbox-bio-of-other", "sandbox-token-of-other",
+                ("OB-1", "OB-2"), (),
+            ),
         )
     )  # fmt: skip
 

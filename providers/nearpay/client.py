@@ -50,6 +50,7 @@ class Connector:
     version = translate.VERSION
     # A made-up receipt in the form that is stored, against which stored ones compress well.
     receipt_example = Path(__file__).with_name("receipt.example.json").read_bytes()
+    given = None
     currency = translate.CURRENCY
     deadlines = None
     demo = (

@@ -129,7 +129,7 @@ class Command(BaseCommand):
             self.stdout.flush()
         # The worker's first sync brings the branches, one of which is somebody's only one.
         for _ in range(120):
-            if demo.give_one_branch():
+            if demo.give_one_branch() and demo.join_branches():
                 break
             time.sleep(0.5)
         connections.close_all()
