@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F, Min
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Min, Value
+from django.db.models.functions import Random
 from django.utils import timezone
 
 from merchants.actions.resource import Stored
@@ -48,8 +49,12 @@ LOOKED = "looked"
 
 
 def watch_of(account: ProviderAccount, now: datetime, *, fetchers: int) -> Watch:
-    """What is to be looked at now, what has waited longest first: about two minutes of requests."""
-    most = max(account.requests_per_minute, 10)
+    """What is to be looked at now, what has waited longest first.
+
+    At most half a minute of the account's requests, as a terminal takes two: so a payment that goes
+    on is never far behind, however many terminals there are.
+    """
+    most = max(account.requests_per_minute // 4, 10)
     due = Following.objects.filter(account=account, next_at__lte=now).order_by("next_at", "pk")
     refs = list(due.values_list("ref", "kind")[:most])
     rows = Transaction.objects.filter(account=account, ref__in=[ref for ref, _ in refs])
@@ -171,7 +176,12 @@ def _next_look(row: Transaction, at: datetime) -> datetime | None:
 def _plan_terminals(account: ProviderAccount, tids: Sequence[str], at: datetime) -> None:
     own = Terminal.objects.filter(account=account, tid__in=tids)
     own.filter(last_seen_at__gte=at - BUSY).update(looked_at=at, look_at=at + LOOK_BUSY)
-    own.exclude(last_seen_at__gte=at - BUSY).update(looked_at=at, look_at=at + LOOK_QUIET)
+    # Spread, so that those that were first looked at together are not due together for ever.
+    earliest = at + LOOK_QUIET * 2 / 3
+    spread = ExpressionWrapper(Random() * Value(LOOK_QUIET / 3), DurationField())
+    own.exclude(last_seen_at__gte=at - BUSY).update(
+        looked_at=at, look_at=ExpressionWrapper(Value(earliest) + spread, DateTimeField())
+    )
 
 
 def _note_gaps(account: ProviderAccount, noted: dict[str, Any], at: datetime) -> None:
