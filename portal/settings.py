@@ -274,7 +274,7 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", default="portal@localh
 
 # Language and time
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("ar", _("Arabic"))]
+LANGUAGES = [("en", _("English")), ("ar", _("Arabic")), ("da", _("Danish"))]
 LOCALE_PATHS = [BASE_DIR / "portal" / "locale"]
 USE_I18N = USE_TZ = True
 TIME_ZONE = "UTC"  # rows and tasks; pages show the branch's zone

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.translation import override
 
 from merchants.actions.drift import Said, note_drift
 from merchants.forms import DEMO_PASSWORD
 from merchants.models import Drift, Membership, Operation, ProviderAccount, SyncRun
 from merchants.sync import run_sync
+from portal.templatetags.show import money
 from reports.models import Layout, ReportRun, Schedule
 from settlements.models import Document, Reconciliation
 from terminals.actions import draft_upload, unassign_terminal
@@ -214,7 +216,9 @@ class TestQueries:
 
 
 class TestLanguages:
-    @pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("ar", "rtl")])
+    @pytest.mark.parametrize(
+        ("language", "direction"), [("en", "ltr"), ("ar", "rtl"), ("da", "ltr")]
+    )
     def test_every_page_is_wholly_in_one(
         self, account: ProviderAccount, browser: Client, language: str, direction: str
     ) -> None:
@@ -224,6 +228,16 @@ class TestLanguages:
             assert f'<html lang="{language}" dir="{direction}">' in text or name == "progress", name
             if language == "ar":
                 assert "المو" in text or "الت" in text, name
+            if language == "da":
+                assert "Forside" in text or name == "progress", name
+
+    def test_amounts_are_written_as_each_reads_them(self) -> None:
+        told = {"en": "1,234<i>.50</i>", "ar": "1,234<i>.50</i>", "da": "1.234<i>,50</i>"}
+        for language, digits in told.items():
+            with override(language):
+                assert digits in money(123450, "DKK")
+        with override("da"):
+            assert money(123450, "DKK").endswith('<span class="unit">kr.</span>')
 
     def test_a_choice_is_remembered_and_leads_back(self, browser: Client) -> None:
         answer = browser.post("/language/", {"language": "ar", "next": "/terminals/?branch=1"})

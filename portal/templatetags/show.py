@@ -132,11 +132,14 @@ def _money(minor: int, currency: str, unit: bool, _language: str) -> SafeString:
 
 @register.simple_tag
 def currency_word(currency: str) -> str:
-    """The currency as the language writes it: its code, or in Arabic its Arabic abbreviation."""
-    if _locale().language != "ar":
+    """The currency as the language writes it: its code, or its abbreviation in Arabic and Danish."""
+    if _locale().language not in ("ar", "da"):
         return currency
-    symbol = str(get_currency_symbol(currency, locale=_locale()))
-    return symbol.strip("\u200f\u200e").rstrip(".") or currency
+    symbol = str(get_currency_symbol(currency, locale=_locale())).strip("\u200f\u200e")
+    if _locale().language == "da":
+        # «kr.», and no sign that others have too.
+        return symbol if symbol.rstrip(".").isalpha() else currency
+    return symbol.rstrip(".") or currency
 
 
 @register.simple_tag

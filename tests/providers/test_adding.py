@@ -153,7 +153,7 @@ def house(tmp_path: Path) -> Path:
     (folder / "samples").mkdir(parents=True)
     (folder / "__init__.py").write_text('"""Pebble."""\n')
     (folder / "client.py").write_text(CLIENT)
-    for language in ("en", "ar"):
+    for language in ("en", "ar", "da"):
         (folder / f"words.{language}.toml").write_text(WORDS)
     request: dict[str, Any] = {"method": "GET", "path": "/places", "query": {}, "body": None}
     for case, (answer, outcome) in CASES.items():

@@ -152,7 +152,7 @@ def _reasons(found: Transaction) -> list[dict[str, str]]:
         return []
     here = get_language() or "en"
     reasons = []
-    for language in (here, "en" if here == "ar" else "ar"):
+    for language in (here, "ar" if here == "en" else "en"):
         known = words(found.account.provider, language)["declines"]
         reason: dict[str, str] = known.get(found.action_code) or known["other"]
         reasons.append(

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.files.storage import storages
 from django.core.management import CommandError
 from django.core.management.base import BaseCommand
@@ -34,7 +35,9 @@ class Command(BaseCommand):
         parser.add_argument("--from", dest="since", metavar="DATE", required=True)
         parser.add_argument("--to", dest="until", metavar="DATE", required=True)
         parser.add_argument("--format", dest="form", choices=ReportRun.Form.values, default="csv")
-        parser.add_argument("--language", choices=("en", "ar"), default="en")
+        parser.add_argument(
+            "--language", choices=[code for code, _name in settings.LANGUAGES], default="en"
+        )
         parser.add_argument("--out", metavar="FILE", required=True)
 
     @isolation.everywhere()
