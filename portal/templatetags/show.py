@@ -132,7 +132,7 @@ def _money(minor: int, currency: str, unit: bool, _language: str) -> SafeString:
 
 @register.simple_tag
 def currency_word(currency: str) -> str:
-    """The currency as the language writes it: its code, or its abbreviation in Arabic and Danish."""
+    """The currency as the language writes it: its code; in Arabic and Danish an abbreviation."""
     if _locale().language not in ("ar", "da"):
         return currency
     symbol = str(get_currency_symbol(currency, locale=_locale())).strip("\u200f\u200e")
