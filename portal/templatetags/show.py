@@ -198,6 +198,12 @@ def _date(value: date, pattern: str, _language: str) -> str:
     return escape(str(format_date(value, pattern, locale=_locale())))
 
 
+def tenth_text(tenths: int) -> str:
+    """A number of tenths as the reader writes it: 113 is «11.3»."""
+    point = _locale().number_symbols["latn"]["decimal"]
+    return f"{tenths // 10}{point}{tenths % 10}"
+
+
 @register.simple_tag
 def day(value: Any, form: str = "d MMM y") -> str:
     """A calendar day."""
@@ -208,7 +214,10 @@ def day(value: Any, form: str = "d MMM y") -> str:
 def long_day(moment: datetime, zone: str | None = None) -> str:
     """The weekday and date of a moment, for a title."""
     local = moment.astimezone(ZoneInfo(zone or "UTC"))
-    return str(format_datetime(local, "EEEE d MMMM", locale=_locale()))
+    # Danish has a point behind the day's number, and a title begins with a capital.
+    form = "EEEE d. MMMM" if _locale().language == "da" else "EEEE d MMMM"
+    text = str(format_datetime(local, form, locale=_locale()))
+    return text[0].upper() + text[1:]
 
 
 @register.simple_tag

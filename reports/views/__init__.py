@@ -25,7 +25,7 @@ from merchants.queries import (
 )
 from portal import htmx
 from portal.confirm import ask_again, is_confirmed
-from portal.templatetags.show import day, query_of
+from portal.templatetags.show import day, query_of, tenth_text
 from providers.base.registry import providers, words
 from reports import charts, queries
 from reports.forms import AlertChoices
@@ -225,7 +225,7 @@ def _change(now_: int, before: int) -> dict[str, Any] | None:
     return {
         "up": tenths > 0,
         "down": tenths < 0,
-        "percent": f"{abs(tenths) // 10}.{abs(tenths) % 10}",
+        "percent": tenth_text(abs(tenths)),
     }
 
 

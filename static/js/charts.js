@@ -52,7 +52,9 @@
       type: "bar",
       data: { labels: data.labels, datasets: sets },
       options: {
-        animation: false, responsive: true, maintainAspectRatio: false, locale: "en",
+        animation: false, responsive: true, maintainAspectRatio: false,
+        // Western digits in every language, with its own marks between them.
+        locale: document.documentElement.lang + "-u-nu-latn",
         interaction: { mode: "index", intersect: false },
         plugins: { legend: { display: false }, tooltip: { rtl: rtl, bodyFont: font,
           titleFont: font, filter: function (item) { return item.dataset.label; } } },
