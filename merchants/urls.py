@@ -25,8 +25,7 @@ account_urls = [
     path("<int:pk>/sync/", accounts.sync_now, name="sync-now"),
     path("<int:pk>/pause/", accounts.pause, name="pause"),
     path("<int:pk>/resume/", accounts.resume, name="resume"),
-    path("accounts/<int:pk>/token/", accounts.token, name="token"),
-    path("branches/<int:pk>/join/", branches.join, name="branch-join"),
+    path("<int:pk>/token/", accounts.token, name="token"),
     path("gaps/<int:pk>/close/", accounts.close_gap, name="close-gap"),
     path("<int:pk>/remove/", accounts.remove_account, name="remove-account"),
 ]
@@ -34,6 +33,7 @@ own: list[URLPattern | URLResolver] = [
     path("branches/", branches.branches, name="branches"),
     path("branches/<int:pk>/", branches.branch, name="branch"),
     path("branches/<int:pk>/day/", branches.day, name="branch-day"),
+    path("branches/<int:pk>/join/", branches.join, name="branch-join"),
     path("accounts/", include(account_urls)),
     path("merchant/", chosen.choose_member, name="choose-member"),
     path("branch/", chosen.choose_branch, name="choose-branch"),
