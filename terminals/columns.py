@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from merchants.actions.operations import is_offered
 from merchants.actions.trail import scene
 from merchants.models import Branch, Drift, ProviderAccount
 from portal import keyset
@@ -25,11 +26,15 @@ from portal.templatetags.show import (
     masked_name,
     stamp,
 )
+from providers.base.provider import AssignsTerminals
 from providers.base.registry import providers
 from terminals.models import Terminal, TerminalUser
 
 
 def _state(row: Any) -> SafeString:
+    if row.connected is None and row.content_hash is not None:
+        # Its provider does not say.
+        return NONE
     if row.connected is None:
         return format_html('<span class="none">{}</span>', gettext("not listed yet"))
     if row.connected:
@@ -38,6 +43,8 @@ def _state(row: Any) -> SafeString:
 
 
 def _holder(row: Any) -> SafeString:
+    if row.terminal_user is None and not is_offered(row.account, AssignsTerminals):
+        return NONE
     if row.terminal_user is None:
         return format_html('<span class="none">{}</span>', gettext("nobody"))
     url = reverse("terminals:person", args=[row.terminal_user.pk])

@@ -228,8 +228,8 @@ class TestLanguages:
             assert f'<html lang="{language}" dir="{direction}">' in text or name == "progress", name
             if language == "ar":
                 assert "المو" in text or "الت" in text, name
-            if language == "da":
-                assert "Forside" in text or name == "progress", name
+            if language == "da" and "<nav" in text:
+                assert "Forside" in text, name
 
     def test_amounts_are_written_as_each_reads_them(self) -> None:
         told = {"en": "1,234<i>.50</i>", "ar": "1,234<i>.50</i>", "da": "1.234<i>,50</i>"}
