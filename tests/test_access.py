@@ -261,6 +261,7 @@ def own_url(name: str, account: ProviderAccount) -> str:
         "merchants:sync-now",
         "merchants:pause",
         "merchants:resume",
+        "merchants:token",
     ):
         pk = account.pk
     elif name == "merchants:remove-view":
@@ -502,7 +503,7 @@ def _only_post(name: str) -> bool:
         "merchants:close-gap", "merchants:end-member", "merchants:withdraw-invitation",
         "merchants:leave", "merchants:revoke-token", "terminals:reveal",
         "terminals:unassign", "terminals:disconnect", "terminals:withdraw", "terminals:decide",
-        "terminals:point",
+        "terminals:point", "merchants:token",
     )  # fmt: skip
 
 

@@ -213,6 +213,18 @@ def _kept(operation: Operation) -> dict[str, Any]:
     return {name: asked[name] for name in ("sale", "minor")} if asked.get("sale") else {}
 
 
+def has_asked(operation: Operation, by: Membership) -> bool:
+    """Whether it is theirs, so that they cannot be its second person; nor can a program be.
+
+    A program asks for whoever made it.
+    """
+    asker = Membership.objects.filter(
+        merchant=operation.merchant_id, user=operation.requested_by_id
+    ).first()
+    askers = {operation.requested_by_id, asker.made_by_id if asker else None}
+    return by.user_id in askers or by.user.is_service
+
+
 @transaction.atomic
 def agree_operation(*, operation: Operation, by: Membership, at: datetime) -> bool:
     """Have one sent that takes two people, as the second; whether it still waited for one.

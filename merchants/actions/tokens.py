@@ -10,6 +10,7 @@ from merchants.actions.operations import (
     NotOffered,
     OperationPending,
     agree_operation,
+    has_asked,
     need_offered,
     open_of,
     request_operation,
@@ -50,11 +51,7 @@ def change_token(*, account: ProviderAccount, by: Membership, key: str, at: date
 def agree_token(*, operation: Operation, by: Membership, at: datetime) -> None:
     """Have it sent, as the second person. Raises NotTheSecond or OperationPending."""
     by.need(Right.ACCOUNTS)
-    asker = Membership.objects.filter(
-        merchant=operation.merchant_id, user=operation.requested_by_id
-    ).first()
-    askers = {operation.requested_by_id, asker.made_by_id if asker else None}
-    if by.user_id in askers or by.user.is_service:
+    if has_asked(operation, by):
         raise NotTheSecond(_("Somebody else than who asked for it has to agree."))
     if not agree_operation(operation=operation, by=by, at=at):
         raise NotTheSecond(_("This waits for nobody any more."))

@@ -113,26 +113,25 @@ def _token(request: HttpRequest, found: ProviderAccount) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@htmx.object_view(own_account, "GET", "HEAD", "POST")
+@htmx.object_view(own_account, "POST")
 def token(request: HttpRequest, found: ProviderAccount) -> HttpResponse:
     """Ask for a token, agree to what somebody else has asked, or take it back."""
     member = member_with(request, Right.ACCOUNTS)
     if not is_confirmed(request):
         return ask_again(request, reverse("merchants:account", args=[found.pk]))
-    if request.method == "POST":
-        doing, open_ = request.POST.get("do", "ask"), open_of(found)
-        try:
-            if doing == "ask":
-                key = request.POST.get("key", "")[:100] or uuid4().hex
-                change_token(account=found, by=member, key=key, at=now())
-                messages.success(request, _("Somebody else has to agree before it is sent."))
-            elif open_ is not None and doing == "agree":
-                agree_token(operation=open_, by=member, at=now())
-                messages.success(request, _("Agreed. It is sent now, and shown to nobody."))
-            elif open_ is not None:
-                withdraw_operation(operation=open_, by=member, at=now())
-        except Conflict as problem:
-            messages.error(request, str(problem))
+    doing, open_ = request.POST.get("do", "ask"), open_of(found)
+    try:
+        if doing == "ask":
+            key = request.POST.get("key", "")[:100] or uuid4().hex
+            change_token(account=found, by=member, key=key, at=now())
+            messages.success(request, _("Somebody else has to agree before it is sent."))
+        elif open_ is not None and doing == "agree":
+            agree_token(operation=open_, by=member, at=now())
+            messages.success(request, _("Agreed. It is sent now, and shown to nobody."))
+        elif open_ is not None:
+            withdraw_operation(operation=open_, by=member, at=now())
+    except Conflict as problem:
+        messages.error(request, str(problem))
     return redirect("merchants:account", pk=found.pk)
 
 

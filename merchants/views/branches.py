@@ -102,4 +102,4 @@ def join(request: HttpRequest, found: Branch) -> HttpResponse:
             return redirect("merchants:branch", into.pk)
     status = 422 if form.errors else 200
     context = {"branch": found, "form": form}
-    return htmx.page(request, "merchants/join.html", context, status=status)
+    return htmx.page(request, "merchants/branch_join.html", context, status=status)

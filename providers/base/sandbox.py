@@ -6,6 +6,7 @@ provider's own part stays honest, and every provider gets every fault.
 """
 
 import contextlib
+import json
 import random
 import socket
 import struct
@@ -14,13 +15,14 @@ import threading
 import time
 import traceback
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
@@ -362,6 +364,35 @@ def sandboxes(options: Options) -> dict[str, Simulated]:
         ):
             raise ValueError(f"The switch {name} is one of: {', '.join(known[0])}.")
     return {name: module.Sandbox(options) for name, module in modules.items()}
+
+
+class Journal:
+    """The changes that a sandbox has taken, kept in a file from one start to the next."""
+
+    def __init__(self, folder: str | None, name: str) -> None:
+        self._path = Path(folder) / f"{name}.jsonl" if folder else None
+        self._replaying = False
+
+    def add(self, request: Request, at: datetime, **more: str) -> None:
+        """Write a call down that has changed something."""
+        if self._path is None or self._replaying:
+            return
+        entry = {
+            "at": at.isoformat(), "method": request.method, "path": request.path,
+            "query": request.query, "body": request.body.decode("utf-8", "replace"), **more,
+        }  # fmt: skip
+        with self._path.open("a") as journal:
+            journal.write(json.dumps(entry) + "\n")
+
+    def replay(self) -> Iterator[tuple[dict[str, Any], datetime]]:
+        """Every entry with its time, to be answered again; nothing is written meanwhile."""
+        if self._path is None or not self._path.exists():
+            return
+        self._replaying = True
+        for line in self._path.read_text().splitlines():
+            entry = json.loads(line)
+            yield entry, datetime.fromisoformat(entry["at"]).astimezone(UTC)
+        self._replaying = False
 
 
 class Clock:

@@ -1,7 +1,6 @@
 """Payments in steps: begun, captured, cancelled and given back, whatever answers are lost."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -9,14 +8,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from merchants.actions.operations import OperationPending
-from merchants.models import Membership, Merchant, Operation, ProviderAccount
+from merchants.models import Membership, Operation, ProviderAccount
 from merchants.operations import send_operations
-from merchants.sync import run_sync
 from providers.base.http import Limits
 from providers.base.money import Money
 from providers.mobilepay.sandbox.world import ERRORS, Payment, World
 from terminals.models import Terminal
-from tests.conftest import QUICK, Played, confirm
+from tests.conftest import Played, confirm
 from tests.mobilepay.test_following import look_again, own, sell
 from transactions import actions, queries
 from transactions.models import Status, Transaction
@@ -24,18 +22,6 @@ from transactions.models import Status, Transaction
 KR_50 = Money(5000, "DKK")
 ONCE = Limits(connect=2, read=2, total=4, tries=1)
 NOW = timezone.now
-
-
-@pytest.fixture
-def played(play: Any) -> Played:
-    return play(now=None, transactions=50, since=datetime.now(UTC) + timedelta(days=2))  # type: ignore[no-any-return]
-
-
-@pytest.fixture
-def account(played: Played, merchant: Merchant) -> ProviderAccount:
-    found = played.connect_mobilepay(merchant)
-    run_sync(found.pk, limits=QUICK)
-    return found
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """What is known of payments at a provider that lists nothing by date."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import pytest
 from django.utils import timezone
 
-from merchants.models import Bookmark, BranchIdentity, Gap, Merchant, ProviderAccount, SyncRun
+from merchants.models import Bookmark, BranchIdentity, Gap, ProviderAccount, SyncRun
 from merchants.sync import run_sync
 from providers.mobilepay.sandbox.world import World
 from terminals.models import Alias, Terminal
@@ -16,20 +15,6 @@ from transactions.looking import accounts_to_look_at, look
 from transactions.models import DayTotal, Following, Status, Transaction
 
 KR_50 = 5000
-
-
-@pytest.fixture
-def played(play: Any) -> Played:
-    """No customers but the test's own, on the machine's own clock."""
-    return play(now=None, transactions=50, since=datetime.now(UTC) + timedelta(days=2))  # type: ignore[no-any-return]
-
-
-@pytest.fixture
-def account(played: Played, merchant: Merchant) -> ProviderAccount:
-    found = played.connect_mobilepay(merchant)
-    # The first look makes everything that comes after it news.
-    run_sync(found.pk, limits=QUICK)
-    return found
 
 
 def sell(played: Played, tid: str = "DK-101", minor: int = KR_50, order: str = "A1") -> str:

@@ -1,7 +1,6 @@
 """Which of our terminals carries which point of sale."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -9,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from merchants.actions.operations import NotOffered
-from merchants.models import Membership, Merchant, Operation, ProviderAccount
+from merchants.models import Membership, Operation, ProviderAccount
 from merchants.operations import send_operations
 from merchants.sync import run_sync
 from providers.base.http import Limits
@@ -19,18 +18,6 @@ from tests.conftest import QUICK, Played
 from tests.mobilepay.test_following import look_again, own, sell
 
 ONCE = Limits(connect=2, read=2, total=4, tries=1)
-
-
-@pytest.fixture
-def played(play: Any) -> Played:
-    return play(now=None, transactions=50, since=datetime.now(UTC) + timedelta(days=2))  # type: ignore[no-any-return]
-
-
-@pytest.fixture
-def account(played: Played, merchant: Merchant) -> ProviderAccount:
-    found = played.connect_mobilepay(merchant)
-    run_sync(found.pk, limits=QUICK)
-    return found
 
 
 def terminal_of(account: ProviderAccount) -> Terminal:

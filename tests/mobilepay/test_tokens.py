@@ -32,18 +32,6 @@ ONCE = Limits(connect=2, read=2, total=4, tries=1)
 
 
 @pytest.fixture
-def played(play: Any) -> Played:
-    return play(now=None, transactions=50, since=datetime.now(UTC) + timedelta(days=2))  # type: ignore[no-any-return]
-
-
-@pytest.fixture
-def account(played: Played, merchant: Merchant) -> ProviderAccount:
-    found = played.connect_mobilepay(merchant)
-    run_sync(found.pk, limits=QUICK)
-    return found
-
-
-@pytest.fixture
 def bob(merchant: Merchant) -> Membership:
     return add_person(email="bob@acme.test", merchant=merchant, role="ADMIN", name="Bob")
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from merchants.actions.operations import agree_operation, request_operation
+from merchants.actions.operations import agree_operation, has_asked, request_operation
 from merchants.models import Membership, Operation, Right
 from portal.conflicts import Conflict
 from providers.base.money import Money
@@ -103,12 +103,7 @@ def agree_refund(*, operation: Operation, by: Membership, at: datetime) -> None:
     Raises NotPossible where it waits for nobody any more, or for somebody else, and OverLimit.
     """
     by.need(Right.PAYMENTS)
-    asker = Membership.objects.filter(
-        merchant=operation.merchant_id, user=operation.requested_by_id
-    ).first()
-    # A program asks for whoever made it.
-    askers = {operation.requested_by_id, asker.made_by_id if asker else None}
-    if by.user_id in askers or by.user.is_service:
+    if has_asked(operation, by):
         raise NotPossible(_("Somebody else than who asked for it has to agree."))
     sale = Transaction.objects.get(pk=operation.asked["sale"])
     amount = Money(operation.asked["minor"], sale.currency)

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
@@ -21,7 +20,7 @@ from xml.sax.saxutils import escape
 import msgspec
 
 from providers.base.money import Money, NotMoney, major_text
-from providers.base.sandbox import Answer, Clock, Faults, Options, Request
+from providers.base.sandbox import Answer, Clock, Faults, Journal, Options, Request
 from providers.mobilepay.sandbox.life import Life, stores
 from providers.mobilepay.sandbox.world import ERRORS, Payment, Point, Refund, Rule, Store, World
 from providers.mobilepay.translate import COPENHAGEN
@@ -93,7 +92,7 @@ class Sandbox:
             life = Life(world, seed, begin.astimezone(UTC), per_day if TIDS[code] else 0)
             self.merchants[code] = Merchant(code, token, world, life)
         self._lock = threading.RLock()
-        self._journal = Path(options.folder) / "mobilepay.jsonl" if options.folder else None
+        self._journal = Journal(options.folder, "mobilepay")
         self._replay()
 
     @property
@@ -148,7 +147,8 @@ class Sandbox:
             except _Plain as refused:
                 return self._refuse("", str(refused))
             if path in CHANGING:
-                self._write_down(request)
+                kind = request.headers.get("content-type", "")
+                self._journal.add(request, self.now(), type=kind)
         return self._made(content, request)
 
     def _routes(self) -> dict[str, Callable[[Merchant, Asked], dict[str, Any]]]:
@@ -338,29 +338,14 @@ class Sandbox:
 
     # what is kept from one start to the next
 
-    def _write_down(self, request: Request) -> None:
-        if self._journal is None:
-            return
-        entry = {
-            "at": self.now().isoformat(), "method": request.method, "path": request.path,
-            "query": request.query, "body": request.body.decode("utf-8", "replace"),
-            "type": request.headers.get("content-type", ""),
-        }  # fmt: skip
-        with self._journal.open("a") as journal:
-            journal.write(json.dumps(entry) + "\n")
-
     def _replay(self) -> None:
-        if self._journal is None or not self._journal.exists():
-            return
-        journal, self._journal = self._journal, None
         clock = copy.copy(self.clock)
-        for line in journal.read_text().splitlines():
-            entry = json.loads(line)
-            self.clock = Clock(datetime.fromisoformat(entry["at"]).astimezone(UTC))
+        for entry, at in self._journal.replay():
+            self.clock = Clock(at)
             headers = {"content-type": entry["type"]}
             body = entry["body"].encode()
             self.answer(Request(entry["method"], entry["path"], entry["query"], headers, body))
-        self._journal, self.clock = journal, clock
+        self.clock = clock
 
 
 class _Plain(Exception):

@@ -15,11 +15,10 @@ import random
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Any
 
-from providers.base.sandbox import Answer, Clock, Faults, Options, Request
+from providers.base.sandbox import Answer, Clock, Faults, Journal, Options, Request
 from providers.nearpay.sandbox import render
 from providers.nearpay.sandbox import world as w
 from providers.nearpay.sandbox.paper import receipt_page
@@ -74,7 +73,7 @@ class Sandbox:
         self._cached = 0
         self._lock = threading.RLock()
         self._order: dict[Any, Sequence[int]] = {}
-        self._journal = Path(options.folder) / "nearpay.jsonl" if options.folder else None
+        self._journal = Journal(options.folder, "nearpay")
         self._replay()
 
     @property
@@ -113,7 +112,7 @@ class Sandbox:
         with self._lock:
             result = route(world, parts, body, request)
             if self.changes(request) and result.status < 300:
-                self._write_down(request, key)
+                self._journal.add(request, self.now(), key=key)
         return result
 
     def _route(self, method: str, parts: list[str]) -> Callable[..., Answer] | None:
@@ -502,29 +501,14 @@ class Sandbox:
 
     # what is kept from one start to the next
 
-    def _write_down(self, request: Request, key: str) -> None:
-        if self._journal is None:
-            return
-        entry = {
-            "at": self.now().isoformat(), "key": key, "method": request.method,
-            "path": request.path, "body": request.body.decode("utf-8", "replace"),
-        }  # fmt: skip
-        with self._journal.open("a") as journal:
-            journal.write(json.dumps(entry) + "\n")
-
     def _replay(self) -> None:
-        if self._journal is None or not self._journal.exists():
-            return
-        journal, self._journal = self._journal, None
         clock = copy.copy(self.clock)
-        for line in journal.read_text().splitlines():
-            entry = json.loads(line)
-            self.clock = Clock(datetime.fromisoformat(entry["at"]).astimezone(UTC))
+        for entry, at in self._journal.replay():
+            self.clock = Clock(at)
             headers = {"api-key": entry["key"]}
-            self.answer(
-                Request(entry["method"], entry["path"], {}, headers, entry["body"].encode())
-            )
-        self._journal, self.clock = journal, clock
+            body = entry["body"].encode()
+            self.answer(Request(entry["method"], entry["path"], {}, headers, body))
+        self.clock = clock
 
 
 def _pages(shape: str, total: int, page: int) -> bytes:
