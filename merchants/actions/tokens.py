@@ -32,9 +32,9 @@ def change_token(*, account: ProviderAccount, by: Membership, key: str, at: date
     It is not sent before somebody else has agreed. Raises OperationPending, KeyUsed or NotOffered.
     """
     by.need(Right.ACCOUNTS)
+    need_offered(account, ManagesTokens)
 
     def need() -> None:
-        need_offered(account, ManagesTokens)
         if (open_ := open_of(account)) is not None:
             raise OperationPending(open_)
         if account.state == ProviderAccount.State.PAUSED:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from merchants.actions import accounts
-from merchants.actions.operations import OperationPending
+from merchants.actions.operations import NotOffered, OperationPending
 from merchants.actions.people import add_person
 from merchants.actions.tokens import NotTheSecond, agree_token, change_token
 from merchants.models import Membership, Merchant, Operation, ProviderAccount
@@ -111,6 +111,12 @@ class TestReplacing:
         send(account, timedelta(minutes=1))
         assert Operation.objects.get(pk=made.pk).state == "CONFIRMED"
         assert kept(account) == played.mobilepay.merchants[DEMO_CODE].token
+
+    def test_is_refused_in_words_where_people_copy_the_credentials(
+        self, played: Played, merchant: Merchant, alice: Membership
+    ) -> None:
+        with pytest.raises(NotOffered):
+            change_token(account=played.connect(merchant), by=alice, key="t", at=timezone.now())
 
 
 class TestTheFirst:
