@@ -1,6 +1,7 @@
 """Payments in steps: begun, captured, cancelled and given back, whatever answers are lost."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -8,13 +9,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from merchants.actions.operations import OperationPending
-from merchants.models import Membership, Operation, ProviderAccount
+from merchants.models import Membership, Merchant, Operation, ProviderAccount
 from merchants.operations import send_operations
+from merchants.sync import run_sync
 from providers.base.http import Limits
 from providers.base.money import Money
 from providers.mobilepay.sandbox.world import ERRORS, Payment, World
 from terminals.models import Terminal
-from tests.conftest import Played, confirm
+from tests.conftest import QUICK, Played, confirm
 from tests.mobilepay.test_following import look_again, own, sell
 from transactions import actions, queries
 from transactions.models import Status, Transaction
@@ -342,3 +344,22 @@ class TestPages:
         assert reverse("transactions:ask", args=[terminal.pk]) in page
         for name in ("terminals:assign", "settlements:reconcile", "terminals:disconnect"):
             assert reverse(name, args=[terminal.pk]) not in page
+
+
+def test_in_the_demo_a_customer_agrees_to_what_is_begun_from_here(
+    play: Any, merchant: Merchant, alice: Membership
+) -> None:
+    # Its tills have opened this morning, and sell now and then.
+    since = datetime.now(UTC) - timedelta(days=91)
+    played = play(now=None, transactions=9000, since=since)
+    account = played.connect_mobilepay(merchant)
+    run_sync(account.pk, limits=QUICK)
+    free = set(played.mobilepay.world.points)
+    free -= {p.tid for p in played.mobilepay.world.open.values()}
+    terminal = Terminal.objects.get(account=account, tid=sorted(free)[0])
+    asked = start(terminal, alice)
+    send(account)
+    ref = fresh(asked).outcome["ref"]
+    assert played.mobilepay.world.payment(ref).status == "Initiated"
+    played.mobilepay.clock.move(timedelta(seconds=13))
+    assert played.mobilepay.world.payment(ref).status == "Reserved"

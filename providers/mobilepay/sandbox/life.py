@@ -9,7 +9,7 @@ import random
 from datetime import datetime, timedelta
 
 from providers.mobilepay.sandbox.world import Rule, Store, World
-from providers.mobilepay.translate import COPENHAGEN
+from providers.mobilepay.translate import ACTIVE, COPENHAGEN
 
 STORES = [
     ("Nørrebro", "Nørrebrogade 12", "2200", "København N"),
@@ -36,14 +36,26 @@ class Life:
 
     def __init__(self, world: World, seed: int, begin: datetime, per_day: float) -> None:
         self.world, self.seed, self.per_day = world, seed, per_day
-        self.next_minute = begin.replace(second=0, microsecond=0)
+        self.begin = self.next_minute = begin.replace(second=0, microsecond=0)
         self.orders = 1000
+        # What these tills have begun; whatever else is begun has a customer standing there.
+        self.own: set[str] = set()
 
     def live(self, now: datetime) -> None:
         """Whole minutes are lived once they are over."""
         while self.next_minute + timedelta(minutes=1) <= now:
             self._minute(self.next_minute)
             self.next_minute += timedelta(minutes=1)
+        if self.per_day and now >= self.begin:
+            self._answer(now)
+
+    def _answer(self, now: datetime) -> None:
+        """A customer takes their time, and then agrees to what somebody else has begun."""
+        for payment in list(self.world.open.values()):
+            waits = payment.status in ACTIVE and payment.id not in self.own
+            if waits and now - payment.changed_at >= timedelta(seconds=SECONDS_TO_ANSWER):
+                self.world.check_in(payment.tid, now)
+                self.world.accept(payment.tid, now)
 
     def _minute(self, at: datetime) -> None:
         # Of this minute alone, so that what people do at the portal changes nothing of it.
@@ -64,6 +76,7 @@ class Life:
         self.orders += 1
         amount = max(int(6500 * math.exp(0.6 * rng.gauss(0, 1))) // 50 * 50, 500)
         payment = world.start(world.point(tid), f"K{self.orders}", amount, "DKK", at)
+        self.own.add(payment.id)
         chance = rng.randrange(100)
         if chance < LEFT:
             return
