@@ -58,6 +58,7 @@ def places() -> list[Place]:
     return found
 
 
+@transaction.atomic
 def join_branch(*, identity: BranchIdentity, into: Branch, by: Membership, at: datetime) -> None:
     """Let what a provider knows be a branch that is there already.
 
@@ -65,6 +66,7 @@ def join_branch(*, identity: BranchIdentity, into: Branch, by: Membership, at: d
     or StillMoving, and then nothing has changed.
     """
     _need(by)
+    identity = _held(identity)
     if identity.branch_id == into.pk:
         return
     if BranchIdentity.objects.filter(branch=into, account=identity.account_id).exists():
@@ -76,9 +78,11 @@ def join_branch(*, identity: BranchIdentity, into: Branch, by: Membership, at: d
     _remove_if_empty(before)
 
 
+@transaction.atomic
 def part_branch(*, identity: BranchIdentity, by: Membership, at: datetime) -> Branch:
     """Let what a provider knows be a branch of its own again. Raises NotJoinable or StillMoving."""
     _need(by)
+    identity = _held(identity)
     own = BranchIdentity.objects.filter(branch=identity.branch_id).exclude(pk=identity.pk)
     if not own.exists():
         raise NotJoinable(_("This branch is known to no other provider."))
@@ -86,14 +90,13 @@ def part_branch(*, identity: BranchIdentity, by: Membership, at: datetime) -> Br
         raise NotJoinable(_("This account knows the branch twice; its rows cannot be told apart."))
     zone = providers()[identity.account.provider].default_zone
     before = identity.branch
-    with transaction.atomic():
-        made = Branch.objects.create(
-            merchant_id=identity.account.merchant_id, name=identity.name,
-            name_ar=identity.name_ar or "", zone=zone,
-        )  # fmt: skip
-        moved = _give(identity, made, by, at)
-        facts = {"from": before.name, "account": identity.account.name, **moved}
-        record("branch.parted", subject=made, facts=facts)
+    made = Branch.objects.create(
+        merchant_id=identity.account.merchant_id, name=identity.name,
+        name_ar=identity.name_ar or "", zone=zone,
+    )  # fmt: skip
+    moved = _give(identity, made, by, at)
+    facts = {"from": before.name, "account": identity.account.name, **moved}
+    record("branch.parted", subject=made, facts=facts)
     return made
 
 
@@ -103,9 +106,14 @@ def _need(by: Membership) -> None:
         raise PermissionDenied(_("Whoever is kept to some branches cannot join or part them."))
 
 
-@transaction.atomic
+def _held(identity: BranchIdentity) -> BranchIdentity:
+    """The identity as it is now; of two who move what an account knows, the second waits here."""
+    ProviderAccount.objects.select_for_update().get(pk=identity.account_id)
+    return BranchIdentity.objects.select_related("branch", "account").get(pk=identity.pk)
+
+
 def _give(identity: BranchIdentity, into: Branch, by: Membership, at: datetime) -> dict[str, int]:
-    account = ProviderAccount.objects.select_for_update().get(pk=identity.account_id)
+    account = identity.account
     own = Branch.objects.select_for_update(no_key=True).filter(pk__in=(identity.branch_id, into.pk))
     branches = {branch.pk: branch for branch in own.order_by("pk")}
     before, after = branches[identity.branch_id], branches[into.pk]

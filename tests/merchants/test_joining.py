@@ -10,7 +10,14 @@ from django.utils import timezone
 
 from merchants.actions.days import move_days, open_changes
 from merchants.actions.joining import NotJoinable, join_branch, part_branch
-from merchants.models import Branch, BranchIdentity, Membership, Merchant, ProviderAccount
+from merchants.models import (
+    AuditEntry,
+    Branch,
+    BranchIdentity,
+    Membership,
+    Merchant,
+    ProviderAccount,
+)
 from merchants.sync import run_sync
 from terminals.models import Terminal
 from tests.conftest import QUICK, Played, confirm
@@ -108,6 +115,16 @@ class TestJoining:
         assert (made.name, made.zone) == ("Nørrebro", "Europe/Copenhagen")
         assert sums(made) == {"DKK": 5000}
         assert "DKK" not in sums(into)
+
+    def test_names_a_branch_as_it_is_by_now_and_not_as_it_was_looked_up(
+        self, accounts: tuple[ProviderAccount, ProviderAccount], alice: Membership
+    ) -> None:
+        riyadh, danish = accounts
+        stale = identity_of(danish, "Nørrebro")
+        into = join(danish, riyadh, alice)
+        count = AuditEntry.objects.filter(action="branch.joined").count()
+        join_branch(identity=stale, into=into, by=alice, at=timezone.now())
+        assert AuditEntry.objects.filter(action="branch.joined").count() == count == 1
 
     def test_refuses_what_could_not_be_told_apart_again(
         self, accounts: tuple[ProviderAccount, ProviderAccount], alice: Membership

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Min, Value
 from django.db.models.functions import Random
 from django.utils import timezone
@@ -95,10 +96,14 @@ def follow(connector: FollowsTransactions, account: ProviderAccount) -> Generato
     account.known[LOOKED].update(asked=asked, looked=looked, missed=missed)
 
 
+@transaction.atomic
 def store_followed(
     account: ProviderAccount, records: Sequence[tuple[Item, Prepared]], at: datetime
 ) -> Stored:
-    """Store them, and go on following each to which something can still happen."""
+    """Store them, and go on following each to which something can still happen.
+
+    Both or neither: what is stored unfollowed would look as if it were known to its end.
+    """
     stored = store_transactions(account, records, at)
     rows = [
         Following(
