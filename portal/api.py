@@ -76,7 +76,8 @@ class OperationJson(serializers.Serializer[Any]):
     requested_by = serializers.CharField(allow_null=True)
     requested_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
-    message = serializers.CharField()
+    # In the language that is asked for, where the provider's words are known in it.
+    message = serializers.CharField(source="said")
     # It is sent once somebody else has agreed, in the portal.
     needs_second = serializers.BooleanField()
     provider_evidence = serializers.JSONField(source="evidence")

@@ -201,7 +201,7 @@ OPERATIONS = List(
             "state", _("State"), lambda row: row.get_state_display(),
             lambda row: stamp(row.state, row.get_state_display()), fixed=True, css="end keep",
         ),
-        Column("said", _("What was said"), lambda row: row.message, usual=False),
+        Column("said", _("What was said"), lambda row: row.said, usual=False),
         Column(
             "asked", _("Asked"), lambda row: row.requested_at.isoformat(),
             lambda row: at(row.requested_at, _home(row), "short"), named=True,

@@ -279,3 +279,9 @@ class BulkRow(OfMerchant):
 
     def __str__(self) -> str:
         return f"{self.change_id} {self.position}"
+
+    @property
+    def told(self) -> str:
+        """Why it is wrong, or has failed: a provider's words in the reader's language."""
+        failed = self.operation if self.state == self.State.FAILED else None
+        return (failed.said if failed is not None else "") or self.said

@@ -305,5 +305,6 @@ def end_operation(
     Operation.objects.filter(pk=operation.pk).update(
         state=state, finished_at=at, next_at=None, message=message[:500], asked=operation.asked,
         evidence=operation.evidence, subject_id=operation.subject_id, outcome=operation.outcome,
+        words=operation.words,
     )  # fmt: skip
     note_operation(f"operation.{state.lower()}", operation)

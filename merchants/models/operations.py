@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.fields.json import KeyTransform
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from merchants.models.people import Merchant, User
@@ -90,6 +90,8 @@ class Operation(OfMerchant):
     tries = models.PositiveSmallIntegerField(default=0)
     looks = models.PositiveSmallIntegerField(default=0)
     message = models.CharField(max_length=500, blank=True)
+    # The same by language, where the provider's words are known in more than one.
+    words = models.JSONField(default=dict, db_default={})
     # What was made: `{"kind", "id"}`.
     outcome = models.JSONField(default=dict)
     # What reading back has shown: `[{"at", "found"}]`.
@@ -163,6 +165,11 @@ class Operation(OfMerchant):
         if self.needs_second and self.state == self.State.REQUESTED:
             return gettext("Waits for a second person")
         return str(self.State(self.state).label)
+
+    @property
+    def said(self) -> str:
+        """What was said of it, in the reader's language where it is known in that."""
+        return self.words.get(get_language() or "en") or self.message
 
     @property
     def is_open(self) -> bool:

@@ -17,7 +17,6 @@ from typing import Any
 from django.apps import apps
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.translation import get_language
 
 from merchants.actions.accounts import opened
 from merchants.actions.operations import How, end_operation, note_operation
@@ -154,8 +153,9 @@ class _Turn:
             self._wait(operation, failure)
             return False
         except Refused as failure:
-            words = failure.words.get(get_language() or "en") or failure.words.get("en")
-            end_operation(operation, State.REFUSED, self.clock(), message=words or str(failure))
+            message = failure.words.get("en") or str(failure)
+            operation.words = {each: text[:500] for each, text in failure.words.items()}
+            end_operation(operation, State.REFUSED, self.clock(), message=message)
         except Exception as problem:
             # Ours, and what the provider did with the call is not known.
             log.exception("operation %s", operation.pk)

@@ -173,7 +173,7 @@ def failed(request: HttpRequest, found: BulkChange) -> HttpResponse:
         # Somebody else's file names people.
         member_with(request, Right.PERSONAL)
     own = found.rows.filter(state__in=("BAD", "FAILED")).order_by("position")
-    rows = [(*_cells(found, row), row.said) for row in own.select_related("terminal")]
+    rows = [(*_cells(found, row), row.told) for row in own.select_related("terminal", "operation")]
     exported("bulk", f"change={found.pk}")
     header = (*found.header, _("Reason"))
     return answer_of(request.GET.get("format", ""), "failed", header, rows)
