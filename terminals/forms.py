@@ -14,7 +14,7 @@ from merchants.queries import accounts_of, branches_for
 from portal.tables import MOST_BYTES, NotATable, Table, read_table
 from portal.templatetags.show import branch_text
 from providers.base.provider import CreatesBranches, CreatesTerminals, FollowsTerminals
-from terminals.actions import Holder, move_in_words
+from terminals.actions import POINTS, Holder, bulk_kinds, move_in_words
 from terminals.models import Terminal, TerminalUser
 from terminals.numbers import e164
 from terminals.queries import terminal_users_for
@@ -292,6 +292,7 @@ class ChooseForm(forms.Form):
         choices=[
             ("UNASSIGN", _("Take back")), ("DISCONNECT", _("Sign out the device")),
             ("ASSIGN", _("Hand to one person")),
+            *((kind.value, kind.label) for kind in POINTS),
         ],
     )  # fmt: skip
     person = PersonField(
@@ -303,6 +304,12 @@ class ChooseForm(forms.Form):
         super().__init__(*args, **kwargs)
         own = terminal_users_for(by).filter(erased_at=None).order_by("name", "pk")
         cast(PersonField, self.fields["person"]).queryset = own
+        # Only what a provider of the merchant's can do.
+        can = set(bulk_kinds(accounts_of(by)))
+        kind = cast(forms.ChoiceField, self.fields["kind"])
+        kind.choices = [each for each in kind.choices if each[0] in can]
+        if "ASSIGN" not in can:
+            del self.fields["person"]
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
@@ -316,7 +323,7 @@ class ChooseForm(forms.Form):
 
     @property
     def to(self) -> Holder | None:
-        person = self.cleaned_data["person"]
+        person = self.cleaned_data.get("person")
         if self.cleaned_data["kind"] != "ASSIGN" or person is None:
             return None
         return Holder(person.name, e164(person.mobile or "") or "", person.email or "", person)

@@ -1,6 +1,7 @@
 """What is done with terminals and the people who hold them."""
 
 from terminals.actions.bulk import (
+    bulk_kinds,
     changes_under_way,
     check_rows,
     draft_chosen,
@@ -52,6 +53,7 @@ __all__ = [
     "add_terminals",
     "agree_anew",
     "assign_terminal",
+    "bulk_kinds",
     "can_push",
     "change_point",
     "changes_under_way",

@@ -59,6 +59,15 @@ def add_terminals(
     return list(own.order_by("tid", "pk"))
 
 
+def point_wrong(terminal: Terminal, kind: str) -> str:
+    """Why that cannot be done about a terminal's point of sale, as far as is known here."""
+    if (terminal.ref is None) == (kind == Operation.Kind.CREATE_POINT):
+        return ""
+    if terminal.ref is not None:
+        return _("This terminal carries a point of sale already.")
+    return _("This terminal carries no point of sale.")
+
+
 def change_point(
     *, terminal: Terminal, kind: str, by: Membership, key: str, at: datetime
 ) -> Operation:
@@ -73,11 +82,8 @@ def change_point(
     def need() -> None:
         need_offered(terminal.account, CarriesPoints)
         now = Terminal.objects.select_for_update(no_key=True).get(pk=terminal.pk)
-        if (now.ref is None) != (kind == Operation.Kind.CREATE_POINT):
-            raise NotOffered(
-                _("This terminal carries a point of sale already.") if now.ref
-                else _("This terminal carries no point of sale.")
-            )  # fmt: skip
+        if wrong := point_wrong(now, kind):
+            raise NotOffered(wrong)
 
     return request_operation(
         kind=kind, account=terminal.account, subject=terminal,

@@ -6,14 +6,17 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import override
 
 from merchants.actions.operations import NotOffered
 from merchants.models import Membership, Operation, ProviderAccount
 from merchants.operations import send_operations
 from merchants.sync import run_sync
+from portal.conflicts import Conflict
 from providers.base.http import Limits
+from reports.search.found import search
 from terminals import actions
-from terminals.models import Alias, Terminal
+from terminals.models import Alias, BulkChange, Terminal
 from tests.conftest import QUICK, Played
 from tests.mobilepay.test_following import look_again, own, sell
 
@@ -96,6 +99,83 @@ class TestAPointOfSale:
         page = client.get(reverse("terminals:detail", args=[found.pk])).content.decode()
         assert "This terminal carries no point of sale" in page
         assert "Give it a point of sale" in page
+
+
+class TestManyAtOnce:
+    def test_offers_what_the_provider_can_do_and_does_it(
+        self, played: Played, account: ProviderAccount, alice: Membership, client: Client
+    ) -> None:
+        client.force_login(alice.user)
+        before = dict(Terminal.objects.filter(account=account).values_list("pk", "ref"))
+        page = client.get(reverse("terminals:choose")).content.decode()
+        assert 'value="RENEW_POINT"' in page
+        assert 'value="ASSIGN"' not in page
+        assert 'name="person"' not in page
+        wish = {"kind": "RENEW_POINT", "terminal": list(before), "key": "many"}
+        made = client.post(reverse("terminals:choose"), wish)
+        assert (
+            "Makes the point of sale of DK-101 anew"
+            in client.get(made["Location"]).content.decode()
+        )
+        change = BulkChange.objects.get()
+        actions.start_change(change=change, by=alice, at=timezone.now())
+        actions.feed_change(change.pk, timezone.now())
+        send(account)
+        actions.feed_change(change.pk, timezone.now())
+        assert set(change.rows.values_list("state", flat=True)) == {"DONE"}
+        after = dict(Terminal.objects.filter(account=account).values_list("pk", "ref"))
+        assert after.keys() == before.keys()
+        assert not set(after.values()) & set(before.values())
+
+    def test_says_where_it_cannot_be_and_changes_nothing(
+        self, played: Played, account: ProviderAccount, alice: Membership
+    ) -> None:
+        own = Terminal.objects.filter(account=account)
+        made = actions.draft_chosen(
+            kind="CREATE_POINT", terminals=own, title="x", by=alice, key="k", at=timezone.now()
+        )
+        said = set(made.rows.values_list("state", "said"))
+        assert said == {("BAD", "This terminal carries a point of sale already.")}
+        with pytest.raises(Conflict):
+            actions.start_change(change=made, by=alice, at=timezone.now())
+
+    def test_a_payment_that_goes_on_fails_its_own_row_in_the_readers_words(
+        self, played: Played, account: ProviderAccount, alice: Membership, client: Client
+    ) -> None:
+        world, at = played.mobilepay.world, played.mobilepay.now()
+        world.start(world.point("DK-101"), "X", 5000, "DKK", at)
+        own = Terminal.objects.filter(account=account)
+        made = actions.draft_chosen(
+            kind="DELETE_POINT", terminals=own, title="x", by=alice, key="k", at=timezone.now()
+        )
+        actions.start_change(change=made, by=alice, at=timezone.now())
+        actions.feed_change(made.pk, timezone.now())
+        send(account)
+        actions.feed_change(made.pk, timezone.now())
+        failed = made.rows.get(state="FAILED")
+        assert failed.terminal == terminal_of(account)
+        with override("da"):
+            danish = failed.told
+        assert danish != failed.told == failed.said
+        client.force_login(alice.user)
+        client.cookies["language"] = "da"
+        page = client.get(reverse("terminals:change", args=[made.pk])).content.decode()
+        assert danish in page
+
+
+class TestAFormerReference:
+    def test_leads_to_the_terminal_and_stands_on_its_timeline(
+        self, played: Played, account: ProviderAccount, alice: Membership, client: Client
+    ) -> None:
+        before = terminal_of(account).ref or ""
+        change(account, "RENEW_POINT", alice)
+        send(account)
+        found = search(alice, before, timezone.now())
+        assert found.things == [terminal_of(account)]
+        client.force_login(alice.user)
+        page = client.get(reverse("timeline", args=[terminal_of(account).pk])).content.decode()
+        assert before in page
+        assert "Its reference at the provider ended" in page
 
 
 class TestNumbers:

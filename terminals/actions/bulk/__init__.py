@@ -1,6 +1,6 @@
 """Changing many terminals at once: checked as a whole first, then asked for row by row."""
 
-from terminals.actions.bulk.checking import check_rows, draft_chosen, draft_upload
+from terminals.actions.bulk.checking import bulk_kinds, check_rows, draft_chosen, draft_upload
 from terminals.actions.bulk.doing import (
     changes_under_way,
     feed_change,
@@ -12,6 +12,7 @@ from terminals.actions.bulk.doing import (
 from terminals.actions.bulk.effects import effects_of
 
 __all__ = [
+    "bulk_kinds",
     "changes_under_way",
     "check_rows",
     "draft_chosen",

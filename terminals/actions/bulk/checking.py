@@ -11,12 +11,13 @@ from django.utils.translation import gettext as _
 
 from merchants.actions.operations import is_offered
 from merchants.actions.trail import record
-from merchants.models import Membership, Operation, Right
+from merchants.models import Membership, Operation, ProviderAccount, Right
 from portal.celery import wake
 from portal.conflicts import Conflict
 from portal.tables import ROUNDED
-from providers.base.provider import AssignsTerminals, DisconnectsTerminals
+from providers.base.provider import AssignsTerminals, CarriesPoints, DisconnectsTerminals
 from terminals.actions.moving import Holder
+from terminals.actions.numbering import POINTS, point_wrong
 from terminals.models import BulkChange, BulkRow, Terminal, TerminalUser
 from terminals.numbers import e164
 from terminals.queries import terminals_for
@@ -31,8 +32,17 @@ CALLED = {
 }
 CAPABILITIES = {
     Kind.ASSIGN: AssignsTerminals, Kind.UNASSIGN: AssignsTerminals,
-    Kind.DISCONNECT: DisconnectsTerminals,
+    Kind.DISCONNECT: DisconnectsTerminals, **dict.fromkeys(POINTS, CarriesPoints),
 }  # fmt: skip
+
+
+def bulk_kinds(accounts: Iterable[ProviderAccount]) -> list[Kind]:
+    """What can be done with many terminals at once, as the accounts' providers can."""
+    own = list(accounts)
+    return [
+        kind for kind, capability in CAPABILITIES.items()
+        if any(is_offered(each, capability) for each in own)
+    ]  # fmt: skip
 
 
 def columns_of(header: Sequence[str]) -> dict[str, int]:
@@ -71,7 +81,7 @@ def draft_chosen(
     to: Holder | None = None,
     leaver: TerminalUser | None = None,
 ) -> BulkChange:
-    """Keep a choice of terminals that are all to be taken back, signed out, or handed to one.
+    """Keep a choice of terminals with which all the same is to be done.
 
     Where they are all that a `leaver` holds, it is begun at once.
     """
@@ -174,6 +184,8 @@ def _wrong(each: Mapping[str, str], terminal: Terminal | None, often: Mapping[st
 def _unreachable(terminal: Terminal, kind: str) -> str:
     if not is_offered(terminal.account, CAPABILITIES[Kind(kind)]):
         return _("%(provider)s cannot do that.") % {"provider": terminal.account.title}
+    if kind in POINTS:
+        return point_wrong(terminal, kind)
     if terminal.ref is None:
         return _("The provider no longer lists this terminal, or has not done so yet.")
     return ""

@@ -24,6 +24,7 @@ from terminals.actions.moving import (
     holder_of,
     unassign_terminal,
 )
+from terminals.actions.numbering import POINTS, change_point
 from terminals.models import BulkChange, BulkRow
 from terminals.queries import terminals_for
 
@@ -118,7 +119,7 @@ def _settle(change: BulkChange) -> None:
         else:
             # Withdrawn by somebody on the terminal's own page, or refused.
             row.state = Row.FAILED
-            row.said = row.operation.message or str(row.operation.get_state_display())
+            row.said = row.operation.said or str(row.operation.get_state_display())
     BulkRow.objects.bulk_update(rows, ["state", "asked", "cells", "said"], batch_size=500)
 
 
@@ -159,6 +160,8 @@ def _action(kind: str, row: BulkRow, member: Membership) -> Callable[..., Operat
         return unassign_terminal
     if kind == Kind.DISCONNECT:
         return disconnect_terminal
+    if kind in POINTS:
+        return partial(change_point, kind=kind)
     assert row.terminal is not None
     to = holder_of(member, row.terminal.account, **row.asked)
     return partial(assign_terminal, to=to, typed=row.asked)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from merchants.actions.trail import scene
 from merchants.models import Operation
@@ -14,6 +15,15 @@ from terminals.models import BulkChange, BulkRow, TerminalUser
 from terminals.queries import terminal_users_for
 
 Kind, Row = Operation.Kind, BulkRow.State
+POINT_WORDS = {
+    Kind.CREATE_POINT: gettext_noop("Gives %(what)s a point of sale."),
+    Kind.DELETE_POINT: gettext_noop(
+        "Removes the point of sale of %(what)s: it takes no payments until it is given another."
+    ),
+    Kind.RENEW_POINT: gettext_noop(
+        "Makes the point of sale of %(what)s anew; a payment that goes on there prevents it."
+    ),
+}
 
 
 def effects_of(change: BulkChange, rows: Sequence[BulkRow]) -> None:
@@ -44,6 +54,8 @@ def _effect(kind: str, row: BulkRow, known: Mapping[Any, TerminalUser]) -> str:
         return _("Takes %(what)s from %(holder)s.") % words
     if kind == Kind.DISCONNECT:
         return _("Signs the device of %(what)s out.") % words
+    if kind in POINT_WORDS:
+        return _(POINT_WORDS[Kind(kind)]) % words
     person = known.get((terminal.account_id, row.asked.get("mobile")))
     if person is not None:
         words["who"] = person.shown
