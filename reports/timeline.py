@@ -39,12 +39,13 @@ class Moment:
 def timeline_of(
     member: Membership, terminal: Terminal, since: datetime, until: datetime
 ) -> list[Moment]:
-    """Everything between two moments, the latest first: six queries, however much there is."""
+    """Everything between two moments, the latest first: seven queries, however much there is."""
     sold = _sold(member, terminal, since, until)
     hours = {row["hour"] for row in sold if row["one"] == 0}
     found = [
         *_held(terminal, since, until), *_operations(terminal, since, until),
         *_differences(terminal, since, until), *_devices(terminal, since, until),
+        *_aliases(terminal, since, until),
         *_sales(sold), *_single(sold), *_silent(hours, terminal, since, until),
     ]  # fmt: skip
     if member.may(Right.FIGURES):
@@ -90,6 +91,13 @@ def _devices(terminal: Terminal, since: datetime, until: datetime) -> Iterator[M
     for each in own.order_by("-last_seen_at", "-pk")[:MOST]:
         assert each.last_seen_at is not None
         yield Moment(each.last_seen_at, _("Last payment on this device"), "plain", each.ref)
+
+
+def _aliases(terminal: Terminal, since: datetime, until: datetime) -> Iterator[Moment]:
+    """What the provider called it before: it was made anew there, or removed."""
+    own = terminal.aliases.filter(until_at__gte=since, until_at__lt=until)
+    for each in own.order_by("-until_at", "-pk")[:MOST]:
+        yield Moment(each.until_at, _("Its reference at the provider ended"), "ring", each.ref)
 
 
 def _sold(member: Membership, terminal: Terminal, since: datetime, until: datetime) -> list[Any]:

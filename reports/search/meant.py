@@ -105,7 +105,10 @@ def _tried(member: Membership, moment: datetime) -> int:
 
 def _ref(member: Membership, meaning: Meaning, things: Things) -> list[Meaning]:
     ref = meaning.value
-    things.terminals += terminals_for(member).filter(ref=ref).order_by("pk")[:MOST_NAMED]
+    # A terminal that was made anew at its provider is found by what it was called there before too.
+    former = terminals_for(member).filter(aliases__ref=ref).order_by("pk")
+    present = terminals_for(member).filter(ref=ref).order_by("pk")
+    things.terminals += present[:MOST_NAMED] or former[:MOST_NAMED]
     known = branches_for(member).filter(identities__ref=ref)
     things.branches += known.order_by("pk").distinct()[:MOST_NAMED]
     if member.may(Right.FIGURES):
