@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 
 from merchants.models import Drift, Membership, Right
 from merchants.queries import drifts_of, operations_of
+from providers.base.provider import FollowsTerminals, ListsReconciliations
+from providers.base.registry import providers_that
 from settlements.queries import reconciliations_for
 from terminals.models import Device, Terminal
 from transactions.models import Kind, Status
@@ -39,7 +41,7 @@ class Moment:
 def timeline_of(
     member: Membership, terminal: Terminal, since: datetime, until: datetime
 ) -> list[Moment]:
-    """Everything between two moments, the latest first: seven queries, however much there is."""
+    """Everything between two moments, the latest first: six queries, however much there is."""
     sold = _sold(member, terminal, since, until)
     hours = {row["hour"] for row in sold if row["one"] == 0}
     found = [
@@ -48,7 +50,9 @@ def timeline_of(
         *_aliases(terminal, since, until),
         *_sales(sold), *_single(sold), *_silent(hours, terminal, since, until),
     ]  # fmt: skip
-    if member.may(Right.FIGURES):
+    if terminal.account.provider in providers_that(ListsReconciliations) and member.may(
+        Right.FIGURES
+    ):
         found += _closes(member, terminal, since, until)
     if terminal.provider_created_at and since <= terminal.provider_created_at < until:
         found.append(Moment(terminal.provider_created_at, _("Made at the provider"), "ring"))
@@ -95,6 +99,8 @@ def _devices(terminal: Terminal, since: datetime, until: datetime) -> Iterator[M
 
 def _aliases(terminal: Terminal, since: datetime, until: datetime) -> Iterator[Moment]:
     """What the provider called it before: it was made anew there, or removed."""
+    if terminal.account.provider not in providers_that(FollowsTerminals):
+        return
     own = terminal.aliases.filter(until_at__gte=since, until_at__lt=until)
     for each in own.order_by("-until_at", "-pk")[:MOST]:
         yield Moment(each.until_at, _("Its reference at the provider ended"), "ring", each.ref)

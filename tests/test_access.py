@@ -95,6 +95,7 @@ OBJECTS = {
     "transactions:detail", "transactions:slip", "transactions:pdf", "transactions:share",
     "transactions:withdraw", "transactions:note", "transactions:revoke-share",
     "transactions:session", "transactions:ask", "transactions:refund", "transactions:payment",
+    "transactions:till",
     "merchants:token",
     "terminals:point", "settlements:detail",
     "report", "cancel-report", "again-report", "report-file",
@@ -324,6 +325,7 @@ def own_url(name: str, account: ProviderAccount) -> str:
             "terminals:describe",
             "settlements:reconcile",
             "transactions:ask",
+            "transactions:till",
             "terminals:point",
         )
     ):
@@ -608,6 +610,7 @@ RIGHTS = {
     "merchants:token": Right.ACCOUNTS,
     "merchants:branch-join": Right.FLEET,
     "transactions:desk": Right.LOOK_UP,
+    "transactions:till": Right.PAYMENTS,
     "terminals:point": Right.FLEET,
     "transactions:second": Right.PAYMENTS,
     "transactions:at-provider": Right.CARDS,

@@ -132,6 +132,7 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "join": f"/branches/{account.branches.order_by('pk')[0].branch_id}/join/",
         "payments desk": "/transactions/desk/",
         "payment": f"/transactions/{sold.pk}/payment/",
+        "till": f"/transactions/desk/{first(Terminal)}/",
         "people": "/terminals/people/",
         "person": f"/terminals/people/{first(TerminalUser)}/",
         "notices": "/notices/",
@@ -202,7 +203,7 @@ class TestQueries:
         # That a session is used is written now and then, whatever the page.
         browser.get("/")
         for name, url in urls(account).items():
-            with django_assert_max_num_queries(MOST_QUERIES) as asked:
+            with django_assert_max_num_queries(MOST_QUERIES, info=name) as asked:
                 assert browser.get(url).status_code == 200
             few[name] = len(asked.captured_queries)
         run_sync(account.pk, limits=QUICK)
@@ -210,7 +211,7 @@ class TestQueries:
         run_sync(account.pk, limits=QUICK)
         assert Transaction.objects.count() > 1000
         for name, url in urls(account).items():
-            with django_assert_max_num_queries(MOST_QUERIES) as asked:
+            with django_assert_max_num_queries(MOST_QUERIES, info=name) as asked:
                 browser.get(url)
             assert len(asked.captured_queries) <= few[name], name
 

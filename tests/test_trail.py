@@ -571,7 +571,7 @@ READING = {
     "terminals:sheet", "terminals:report",
     "terminals:operations",
     "terminals:detail", "terminals:people", "terminals:person", "transactions:list",
-    "transactions:desk",
+    "transactions:desk", "transactions:till",
     "transactions:detail", "transactions:slip", "transactions:pdf", "transactions:at-provider",
     "settlements:list", "reports", "report", "report-file", "schedule", "changes",
     "settlements:closing", "settlements:month", "settlements:document",

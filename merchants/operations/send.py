@@ -153,7 +153,7 @@ class _Turn:
             self._wait(operation, failure)
             return False
         except Refused as failure:
-            message = failure.words.get("en") or str(failure)
+            message = failure.said("en")
             operation.words = {each: text[:500] for each, text in failure.words.items()}
             end_operation(operation, State.REFUSED, self.clock(), message=message)
         except Exception as problem:

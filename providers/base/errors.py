@@ -10,6 +10,10 @@ class ProviderFailure(Exception):
 
     code = "failed"
 
+    def said(self, _language: str) -> str:
+        """What is shown of it to somebody who reads a language."""
+        return str(self)
+
 
 class Unreachable(ProviderFailure):
     """No usable answer came, or the provider's own fault; nothing was changed. Try later.
@@ -59,6 +63,9 @@ class Refused(ProviderFailure):
         self.status = status
         self.reason = reason
         self.words = words or {}
+
+    def said(self, language: str) -> str:
+        return self.words.get(language) or self.words.get("en") or str(self)
 
     @property
     def absent(self) -> bool:

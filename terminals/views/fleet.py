@@ -43,6 +43,7 @@ from providers.base.provider import (
     CreatesReconciliations,
     DisconnectsTerminals,
     OpensSessions,
+    SeesCustomers,
     TakesPayments,
 )
 from providers.base.registry import providers, said
@@ -60,7 +61,7 @@ SHOWN_OPERATIONS = 10
 CAN = {
     "assign": AssignsTerminals, "disconnect": DisconnectsTerminals,
     "reconcile": CreatesReconciliations, "session": OpensSessions, "pay": TakesPayments,
-    "point": CarriesPoints,
+    "point": CarriesPoints, "see": SeesCustomers,
 }  # fmt: skip
 SHOWN_HOLDINGS = 5
 MOST_HOLDINGS = 200

@@ -363,3 +363,46 @@ def test_in_the_demo_a_customer_agrees_to_what_is_begun_from_here(
     assert played.mobilepay.world.payment(ref).status == "Initiated"
     played.mobilepay.clock.move(timedelta(seconds=13))
     assert played.mobilepay.world.payment(ref).status == "Reserved"
+
+
+class TestAtTheTill:
+    def test_shows_the_code_and_whether_a_customer_is_there(
+        self, played: Played, terminal: Terminal, alice: Membership, client: Client
+    ) -> None:
+        client.force_login(alice.user)
+        url = reverse("transactions:till", args=[terminal.pk])
+        page = client.get(url).content.decode()
+        assert "<svg" in page
+        assert "No customer has been seen yet." in page
+        played.mobilepay.world.check_in(terminal.tid, played.mobilepay.now())
+        played.server.calls.clear()
+        polled = client.get(url, headers={"X-Poll": "1", "HX-Request": "true"}).content.decode()
+        assert "A customer is there" in polled
+        assert 'class="qr"' not in polled
+        # What stays open asks for the customer only.
+        assert len(played.server.calls) == 1
+
+    def test_says_in_words_what_the_provider_refuses(
+        self, played: Played, terminal: Terminal, alice: Membership, client: Client
+    ) -> None:
+        client.force_login(alice.user)
+        played.mobilepay.world.delete_point(terminal.tid)
+        client.cookies["language"] = "da"
+        page = client.get(reverse("transactions:till", args=[terminal.pk])).content.decode()
+        assert "MobilePay kender ikke" in page
+
+    def test_of_a_payment_is_asked_what_has_become_of_it(
+        self, played: Played, terminal: Terminal, alice: Membership, client: Client
+    ) -> None:
+        row = reserved(played, terminal, alice)
+        world, at = played.mobilepay.world, played.mobilepay.now()
+        world.capture(row.ref, 5000, at)
+        client.force_login(alice.user)
+        confirm(client, alice.user)
+        url = reverse("transactions:payment", args=[row.pk])
+        page = client.post(url, {"do": "look"}, follow=True).content.decode()
+        assert "MobilePay says: Captured" in page
+        look_again(terminal.account)
+        row.refresh_from_db()
+        assert row.status == Status.APPROVED
+        assert "It is over" in client.get(url).content.decode()

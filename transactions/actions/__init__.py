@@ -1,7 +1,13 @@
 """What is done with transactions: stored, asked for, handed to customers, vouched for, noted."""
 
 from transactions.actions.asking import NotPossible, agree_refund, left_of, open_session
-from transactions.actions.following import follow, note_looks, store_followed
+from transactions.actions.following import (
+    OPEN,
+    begin_following,
+    follow,
+    note_looks,
+    store_followed,
+)
 from transactions.actions.limits import Limit, OverLimit, limits_of, set_limits
 from transactions.actions.paying import (
     cancel_payment,
@@ -32,12 +38,14 @@ from transactions.rollups import hold
 
 __all__ = [
     "LASTS",
+    "OPEN",
     "Limit",
     "NotPossible",
     "OverLimit",
     "Prepared",
     "add_note",
     "agree_refund",
+    "begin_following",
     "cancel_payment",
     "capture_payment",
     "end_refund",

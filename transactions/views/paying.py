@@ -13,20 +13,31 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from merchants.actions.operations import open_of
+from merchants.actions.accounts import opened
+from merchants.actions.operations import is_offered, open_of
 from merchants.models import Operation, Right
 from merchants.queries import freshness_of, in_branch, member_of, member_with, operations_of
 from portal import htmx
 from portal.confirm import ask_again, is_confirmed
 from portal.conflicts import Conflict
+from portal.paper import qr
+from providers.base.errors import ProviderFailure
+from providers.base.http import Limits
 from providers.base.money import major_text
+from providers.base.provider import SeesCustomers, ShowsCodes, TakesPayments
 from providers.base.registry import said
+from terminals.models import Terminal
+from terminals.queries import own_terminal
 from transactions import actions, queries
 from transactions.forms import EndPayment
 from transactions.models import Kind, Status, Transaction
 from transactions.views import own_transaction
 
 SHOWN_OPERATIONS = 10
+# A person waits for it, so it is tried once, and not for long.
+AT_ONCE = Limits(connect=2, read=4, total=6, tries=1)
+# No code is longer that a phone can read from a screen.
+LONGEST_CODE = 500
 
 
 @login_required
@@ -44,6 +55,35 @@ def desk(request: HttpRequest) -> HttpResponse:
     return htmx.page(request, "transactions/desk.html", context)
 
 
+@htmx.object_view(own_terminal, "GET", "HEAD")
+def till(request: HttpRequest, found: Terminal) -> HttpResponse:
+    """What stands at a terminal: its code to scan, and whether a customer has been seen there.
+
+    Both are asked of the provider, once; of a page that stays open only the customer.
+    """
+    member_with(request, Right.PAYMENTS)
+    seen, code, problem = None, "", ""
+    shows = is_offered(found.account, ShowsCodes) and "X-Poll" not in request.headers
+    if not found.ref or not is_offered(found.account, SeesCustomers):
+        problem = _("Nobody can be seen at this terminal.")
+    else:
+        try:
+            with opened(found.account, AT_ONCE) as connector:
+                seen = connector.seen_at_terminal(found.tid)  # type: ignore[attr-defined]
+                if seen is None:
+                    seen = connector.seen_at_point(found.ref)  # type: ignore[attr-defined]
+                code = connector.show_code(found.tid) if shows else ""  # type: ignore[attr-defined]
+        except ProviderFailure as failure:
+            problem = failure.said(get_language() or "en")
+    drawn = qr(code) if 0 < len(code) <= LONGEST_CODE else ""
+    context = {
+        "terminal": found, "seen": seen, "code": drawn, "problem": problem, "moment": now(),
+        "zone": found.branch.zone if found.branch else None,
+    }  # fmt: skip
+    fragment = "seen" if "X-Poll" in request.headers else "till"
+    return htmx.page(request, "transactions/till.html", context, fragment=fragment)
+
+
 @htmx.object_view(own_transaction, "GET", "HEAD", "POST")
 def payment(request: HttpRequest, found: Transaction) -> HttpResponse:
     """One payment or refund that is not over: captured, cancelled, or told its amount."""
@@ -53,6 +93,9 @@ def payment(request: HttpRequest, found: Transaction) -> HttpResponse:
     first: dict[str, Any] = {"key": uuid4().hex}
     if found.status == Status.AUTHORISED:
         first["amount"] = major_text(found.authorised_minor or 0, found.currency)
+    if request.POST.get("do") == "look":
+        _look(request, found)
+        return redirect("transactions:payment", found.pk)
     form = EndPayment(request.POST or None, currency=found.currency, initial=first)
     if form.is_valid():
         try:
@@ -65,12 +108,32 @@ def payment(request: HttpRequest, found: Transaction) -> HttpResponse:
     context = {
         "transaction": found, "form": form, "doing": _possible(found),
         "open": open_of(found), "operations": list(operations_of(found)[:SHOWN_OPERATIONS]),
+        "can_look": found.status in actions.OPEN and is_offered(found.account, TakesPayments),
         "deadline": queries.deadline_of(found), "zone": found.branch.zone if found.branch else None,
         "state": said(found.account.provider, get_language() or "en", found.provider_status),
         "moment": now(), "member": member,
     }  # fmt: skip
     status = 422 if form.errors else 200
     return htmx.page(request, "transactions/payment.html", context, fragment="live", status=status)
+
+
+def _look(request: HttpRequest, found: Transaction) -> None:
+    """Ask the provider in what state it is now, say so, and have all of it read at once."""
+    if not is_offered(found.account, TakesPayments):
+        return
+    language = get_language() or "en"
+    if found.kind != Kind.REFUND:
+        try:
+            with opened(found.account, AT_ONCE) as connector:
+                state = connector.state_of_payment(found.ref)  # type: ignore[attr-defined]
+        except ProviderFailure as failure:
+            messages.error(request, failure.said(language))
+            return
+        told = {
+            "provider": found.account.title, "state": said(found.account.provider, language, state)
+        }  # fmt: skip
+        messages.info(request, _("%(provider)s says: %(state)s") % told)
+    actions.begin_following(found.account, found.ref, found.kind, now())
 
 
 def _possible(found: Transaction) -> frozenset[str]:
