@@ -36,7 +36,10 @@ STEPS = 40
 ONCE = Limits(connect=1, read=1, total=2, tries=1)
 TIDS = ("DK-101", "DK-102")
 FAULTS = ("lost", "lost_before", "lost_504", "truncate", "html_ok", "error", "reset", "xml")
+# After which it is not known whether a change was made, and it was.
+LOSSES = ("lost", "lost_504", "truncate", "html_ok")
 AMOUNTS = st.integers(100, 9000)
+ENDS = st.sampled_from(["accept", "capture", "reject"])
 
 
 class Histories(RuleBasedStateMachine):
@@ -149,6 +152,34 @@ class Histories(RuleBasedStateMachine):
     def worker_looks(self, fault: str | None, rate: float) -> None:
         with self.wire(fault, rate):
             self.look()
+
+    # orders of events that chance alone seldom brings about, and in which something done twice
+    # would be paid twice
+
+    @rule(tid=st.sampled_from(TIDS), minor=AMOUNTS, fault=st.sampled_from(LOSSES), ends=ENDS)
+    def a_begins_answer_is_lost_while_the_customer_answers(
+        self, tid: str, minor: int, fault: str, ends: str
+    ) -> None:
+        self.person_starts(tid, minor)
+        self.worker_sends(0, fault)
+        self.customer_comes(tid, "reject" if ends == "reject" else "accept")
+        if ends == "capture":
+            self.till_captures(100, 0)
+        self.worker_sends(1, None)
+
+    @rule(
+        number=st.integers(0, 9), minor=AMOUNTS, fault=st.sampled_from(LOSSES), done=st.booleans()
+    )
+    def a_refunds_answer_is_lost(self, number: int, minor: int, fault: str, done: bool) -> None:
+        self.till_starts(TIDS[0], 9000)
+        self.customer_comes(TIDS[0], "accept")
+        self.till_captures(100, number)
+        self.look()
+        self.person_refunds(number, minor)
+        self.worker_sends(0, fault)
+        if done:
+            self.time_passes(25)
+        self.worker_sends(1, None)
 
     @contextlib.contextmanager
     def wire(self, fault: str | None, rate: float = 1.0) -> Iterator[None]:
