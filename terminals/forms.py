@@ -1,7 +1,7 @@
 """What is asked about people who hold terminals, and about handing terminals over."""
 
 import re
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -287,14 +287,12 @@ class ColumnsForm(forms.Form):
 class ChooseForm(forms.Form):
     """What is done with chosen terminals."""
 
-    kind = forms.ChoiceField(
-        label=_("What to do"),
-        choices=[
-            ("UNASSIGN", _("Take back")), ("DISCONNECT", _("Sign out the device")),
-            ("ASSIGN", _("Hand to one person")),
-            *((kind.value, kind.label) for kind in POINTS),
-        ],
-    )  # fmt: skip
+    CHOICES: ClassVar = [
+        ("UNASSIGN", _("Take back")), ("DISCONNECT", _("Sign out the device")),
+        ("ASSIGN", _("Hand to one person")),
+        *((kind.value, kind.label) for kind in POINTS),
+    ]  # fmt: skip
+    kind = forms.ChoiceField(label=_("What to do"), choices=CHOICES)
     person = PersonField(
         TerminalUser.objects.none(), label=_("Person"), required=False, empty_label="–"
     )
@@ -307,7 +305,7 @@ class ChooseForm(forms.Form):
         # Only what a provider of the merchant's can do.
         can = set(bulk_kinds(accounts_of(by)))
         kind = cast(forms.ChoiceField, self.fields["kind"])
-        kind.choices = [each for each in kind.choices if each[0] in can]
+        kind.choices = [each for each in self.CHOICES if each[0] in can]
         if "ASSIGN" not in can:
             del self.fields["person"]
 

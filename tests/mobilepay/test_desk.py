@@ -160,6 +160,28 @@ class TestEnding:
         assert (now.status, now.captured_minor) == (Status.APPROVED, minor)
         assert played.mobilepay.world.payment(row.ref).captured == minor
 
+    @pytest.mark.parametrize("fault", ["", "lost"])
+    def test_what_was_captured_is_the_same_whichever_amount_is_told_of_it(
+        self, played: Played, terminal: Terminal, alice: Membership, fault: str
+    ) -> None:
+        played.mobilepay.switches["captured"] = "reserved"
+        row = reserved(played, terminal, alice)
+        amount = Money(1250, "DKK")
+        asked = actions.capture_payment(payment=row, amount=amount, by=alice, key="c", at=NOW())
+        played.mobilepay.faults.rates = {fault: 1} if fault else {}
+        send(terminal.account)
+        played.mobilepay.faults.rates = {}
+        # It was read as captured before it was known how it ended.
+        look_again(terminal.account)
+        send(terminal.account, timedelta(minutes=1))
+        assert fresh(asked).state == "CONFIRMED"
+        look_again(terminal.account)
+        now = own(terminal.account, row.ref)
+        assert (now.status, now.captured_minor, now.amount_minor) == (Status.APPROVED, 1250, 1250)
+        assert played.mobilepay.world.payment(row.ref).captured == 1250
+        left = actions.left_of(now)
+        assert left == 1250
+
     def test_more_than_was_reserved_is_never_asked_for(
         self, played: Played, terminal: Terminal, alice: Membership
     ) -> None:

@@ -14,16 +14,18 @@ from django.db import transaction
 from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Min, Value
 from django.db.models.functions import Random
 from django.utils import timezone
+from msgspec import structs
 
 from merchants.actions.resource import Stored
-from merchants.models import Bookmark, Gap, ProviderAccount
+from merchants.models import Bookmark, Gap, Operation, ProviderAccount
 from merchants.queries import MAIN
 from portal.celery import wake
+from providers.base.money import Money
 from providers.base.paging import Batch
 from providers.base.provider import FollowsTransactions, Watch
 from providers.base.reading import Item
 from terminals.models import Terminal
-from transactions.actions.storing import Prepared, store_transactions
+from transactions.actions.storing import Prepared, amended, store_transactions
 from transactions.models import Following, Kind, Status, Transaction
 
 # Something can still become of these.
@@ -59,7 +61,11 @@ def watch_of(account: ProviderAccount, now: datetime, *, fetchers: int) -> Watch
     due = Following.objects.filter(account=account, next_at__lte=now).order_by("next_at", "pk")
     refs = list(due.values_list("ref", "kind")[:most])
     rows = Transaction.objects.filter(account=account, ref__in=[ref for ref, _ in refs])
-    states = dict(rows.values_list("ref", "status"))
+    # One without a digest is to be read anew, though it be over.
+    states = {
+        ref: status if digest else Status.PENDING
+        for ref, status, digest in rows.values_list("ref", "status", "content_hash")
+    }
     # One that was begun from here has no row yet.
     told = [(ref, kind, states.get(ref, Status.PENDING)) for ref, kind in refs]
     at = Terminal.objects.filter(account=account).exclude(look_at__gt=now)
@@ -104,6 +110,7 @@ def store_followed(
 
     Both or neither: what is stored unfollowed would look as if it were known to its end.
     """
+    records = _as_captured(account, records)
     stored = store_transactions(account, records, at)
     rows = [
         Following(
@@ -114,6 +121,32 @@ def store_followed(
     ]  # fmt: skip
     Following.objects.bulk_create(rows, ignore_conflicts=True)
     return stored
+
+
+def _as_captured(
+    account: ProviderAccount, records: Sequence[tuple[Item, Prepared]]
+) -> list[tuple[Item, Prepared]]:
+    """The records with what was captured from here, where that was less than was reserved.
+
+    Whether a provider tells what was captured or still what was reserved, the row is the same.
+    """
+    refs = [made.record.ref for _, made in records if made.record.captured_minor]
+    own = Transaction.objects.filter(account=account, kind=Kind.PURCHASE, ref__in=refs)
+    captures = Operation.objects.filter(
+        merchant=account.merchant_id, kind=Operation.Kind.CAPTURE_PAYMENT,
+        state=Operation.State.CONFIRMED, subject_kind="transaction",
+        subject_id__in=own.values("pk"), outcome__kind="capture",
+    )  # fmt: skip
+    taken = {each["ref"]: each["minor"] for each in captures.values_list("outcome", flat=True)}
+    found = []
+    for item, made in records:
+        told = made.record
+        minor = taken.get(told.ref)
+        if minor is not None and minor < (told.captured_minor or 0):
+            amount = Money(minor, told.amount.currency)
+            told = structs.replace(told, amount=amount, captured_minor=minor)
+        found.append((item, made if told is made.record else amended(made, told)))
+    return found
 
 
 def begin_following(account: ProviderAccount, ref: str, kind: str, at: datetime) -> None:

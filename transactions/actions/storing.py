@@ -1,7 +1,7 @@
 """Storing transactions with their receipts, and payment sessions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -72,19 +72,26 @@ class Prepared:
 Records = Sequence[tuple[Item, Prepared]]
 
 
-def prepare(record: TransactionRecord, example: Example) -> Prepared:
-    """Pack a record's receipts against an example."""
-    r = record
-    plain = (
+def _plain(r: TransactionRecord) -> tuple[Any, ...]:
+    return (
         r.kind, r.status, r.provider_status, r.amount.minor, r.authorised_minor, r.captured_minor,
         r.refunded_minor, r.refunded, r.amount.currency, r.scheme, r.pan_last4, r.rrn, r.stan,
         r.approval_code, r.action_code, r.aid, r.entry_mode, r.verification, r.reference,
         r.sale_ref, r.network, r.reconciled,
     )  # fmt: skip
+
+
+def amended(made: Prepared, record: TransactionRecord) -> Prepared:
+    """The same with another record, of which only the receipts are the same."""
+    return replace(made, record=record, plain=_plain(record))
+
+
+def prepare(record: TransactionRecord, example: Example) -> Prepared:
+    """Pack a record's receipts against an example."""
     packed = (
-        (each.ref, each.kind, receipts.pack(each.fields, example.body)) for each in r.receipts
+        (each.ref, each.kind, receipts.pack(each.fields, example.body)) for each in record.receipts
     )
-    return Prepared(record, plain, tuple(packed), example.pk)
+    return Prepared(record, _plain(record), tuple(packed), example.pk)
 
 
 def prepare_all(reading: Reading[TransactionRecord], account: ProviderAccount) -> Reading[Prepared]:

@@ -157,13 +157,21 @@ def _changed(kind: str) -> Callable[[Operation, Any, datetime], None]:
     return settle
 
 
+def _now_captured(operation: Operation, outcome: Any, at: datetime) -> None:
+    """How much it was is kept, and the row read anew by it: see `following`."""
+    ref, minor = operation.asked["ref"], operation.asked["minor"]
+    _PAYMENT(operation, outcome, at)
+    operation.outcome = {"kind": "capture", "ref": ref, "minor": minor}
+    Transaction.objects.filter(account=operation.account_id, ref=ref).update(content_hash=b"")
+
+
 _PAYMENT, _REFUNDED = _changed(Kind.PURCHASE), _changed(Kind.REFUND)
 OPERATIONS = [
     How("START_PAYMENT", TakesPayments, _start, _is_begun, _now_begun, again=False),
     How("PREPARE_PAYMENT", TakesPayments, _prepare, _is_begun, _now_begun, again=False),
     How("READY_PAYMENT", TakesPayments, _ready, _is_ready, _PAYMENT),
     # The same amount again is no second capture.
-    How("CAPTURE_PAYMENT", TakesPayments, _capture, _is_captured, _PAYMENT),
+    How("CAPTURE_PAYMENT", TakesPayments, _capture, _is_captured, _now_captured),
     How("CANCEL_PAYMENT", TakesPayments, _cancel, _is_cancelled, _PAYMENT),
     How("REFUND_PAYMENT", RefundsPayments, _refund, _is_refunded, _now_refunded, again=False),
     How("CAPTURE_REFUND", RefundsPayments, _complete, _is_complete, _REFUNDED),

@@ -3,7 +3,8 @@
 What the help pages leave open is a switch: `details` (named, flat: where an answer holds its
 object), `refusals` (200, 400: the status of `success: false`), `errors` (coded, text: whether the
 upstream's code stands in the text), `denied` (frame, 401: how a wrong token is refused), `widest`
-(how many payments a list may have before it is refused). Faults of its own content are `enum`,
+(how many payments a list may have before it is refused), `captured` (captured, reserved: which
+amount is told of a payment that was captured). Faults of its own content are `enum`,
 `extra` and `xml` (XML though JSON was asked for).
 """
 
@@ -40,6 +41,7 @@ SWITCHES = {
     "errors": ("coded", "text"),
     "denied": ("frame", "401"),
     "widest": ("500",),
+    "captured": ("captured", "reserved"),
 }
 CONTENT = ("enum", "extra", "xml")
 LISTS: tuple[str, ...] = ()
@@ -244,7 +246,10 @@ class Sandbox:
 
     def _details(self, merchant: Merchant, asked: Asked) -> dict[str, Any]:
         payment = merchant.world.payment(asked.get("paymentId", ""))
-        return self._held("paymentDetails", self._spoilt(_payment(payment)))
+        return self._held(
+            "paymentDetails",
+            self._spoilt(_payment(payment, self.switches["captured"] == "captured")),
+        )
 
     def _payments(self, merchant: Merchant, asked: Asked) -> dict[str, Any]:
         state, order = asked.get("state", ""), asked.get("orderId", "")
@@ -394,8 +399,9 @@ def _information(point: Point) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _payment(payment: Payment) -> dict[str, Any]:
-    shown = payment.captured if payment.captured is not None else payment.amount
+def _payment(payment: Payment, as_captured: bool) -> dict[str, Any]:
+    told = as_captured and payment.captured is not None
+    shown = payment.captured if told else payment.amount
     return {
         "paymentId": payment.id, "posId": payment.pos_id, "orderId": payment.order,
         "amount": _major(shown, payment.currency), "currencyCode": payment.currency,

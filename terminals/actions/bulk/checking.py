@@ -36,11 +36,11 @@ CAPABILITIES = {
 }  # fmt: skip
 
 
-def bulk_kinds(accounts: Iterable[ProviderAccount]) -> list[Kind]:
+def bulk_kinds(accounts: Iterable[ProviderAccount]) -> list[str]:
     """What can be done with many terminals at once, as the accounts' providers can."""
     own = list(accounts)
     return [
-        kind for kind, capability in CAPABILITIES.items()
+        kind.value for kind, capability in CAPABILITIES.items()
         if any(is_offered(each, capability) for each in own)
     ]  # fmt: skip
 
