@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from providers.base.errors import Refused, Unreadable
 from providers.base.money import Money, NotMoney, major_text
+from providers.base.personal import without_cpr
 from providers.base.reading import without_cards
 from providers.base.records import (
     BranchRecord,
@@ -63,11 +64,11 @@ def branch(payload: payloads.Store) -> BranchRecord:
     address = ", ".join(each for each in (payload.store_street, place) if each)
     return BranchRecord(
         ref=payload.store_id,
-        name=without_cards(payload.store_name) or without_cards(payload.brand_name) or "",
-        reference=without_cards(payload.merchant_location_id) or None,
-        address=without_cards(address) or None,
-        brand=without_cards(payload.merchant_brand_id) or None,
-        location=without_cards(payload.merchant_location_id) or None,
+        name=_plain(payload.store_name) or _plain(payload.brand_name) or "",
+        reference=_plain(payload.merchant_location_id) or None,
+        address=_plain(address) or None,
+        brand=_plain(payload.merchant_brand_id) or None,
+        location=_plain(payload.merchant_location_id) or None,
         zone=COPENHAGEN.key,
     )
 
@@ -80,7 +81,7 @@ def terminal(payload: payloads.Carried) -> TerminalRecord:
         ref=point.pos_id or None,
         ref_said=True,
         tid=payload.id,
-        name=without_cards(point.name) or None,
+        name=_plain(point.name) or None,
         branch=BranchRecord(ref=store, name="", zone=COPENHAGEN.key) if store else None,
         user_said=False,
     )
@@ -112,7 +113,7 @@ def payment(payload: payloads.Payment) -> TransactionRecord:
         amount=money, authorised_minor=reserved, captured_minor=captured,
         # What was given back stands in refunds of their own.
         refunded_minor=None, refunded="NONE", scheme="WALLET", occurred_at=None,
-        reference=without_cards(payload.order_id) or None, terminal_ref=payload.pos_id or None,
+        reference=_plain(payload.order_id) or None, terminal_ref=payload.pos_id or None,
         pause=_pause(payload.poll_delay_in_ms),
     )  # fmt: skip
 
@@ -128,7 +129,7 @@ def refund(payload: payloads.Refund) -> TransactionRecord:
         authorised_minor=money.minor if status in ("AUTHORISED", "APPROVED") else nothing,
         captured_minor=money.minor if status == "APPROVED" else nothing,
         refunded_minor=0, refunded="NONE", scheme="WALLET", occurred_at=None,
-        reference=without_cards(payload.refund_order_id) or None, sale_ref=payload.payment_id,
+        reference=_plain(payload.refund_order_id) or None, sale_ref=payload.payment_id,
         pause=_pause(payload.poll_delay_in_ms),
     )  # fmt: skip
 
@@ -150,6 +151,11 @@ def amount_text(amount: Money) -> str:
     if not 0 < amount.minor < 10**12:
         raise Refused("The amount must be above zero, with at most 12 digits.")
     return major_text(amount.minor, amount.currency)
+
+
+def _plain(text: str | None) -> str | None:
+    """A text of the merchant's own, in which no card and no person is named by a number."""
+    return without_cpr(without_cards(text))
 
 
 def _pause(milliseconds: int | str | None) -> float | None:

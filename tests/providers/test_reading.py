@@ -8,6 +8,7 @@ import pytest
 
 from providers.base import reading
 from providers.base.errors import Unreadable
+from providers.base.personal import without_cpr
 from providers.base.reading import without_cards
 from providers.base.sandbox import Options, sandboxes
 from providers.nearpay import payloads, translate
@@ -124,3 +125,24 @@ class TestCardNumbers:
     )  # fmt: skip
     def test_nothing_else_is(self, text: str | None) -> None:
         assert without_cards(text) == text
+
+
+class TestCpr:
+    @pytest.mark.parametrize(
+        ("text", "kept"),
+        [
+            ("Kunden er 010190-1234.", "Kunden er 010190-****."),
+            ("311299-0001 og 610190-4321", "311299-**** og 610190-****"),
+            ("900170-1234", "900170-****"),
+            # No day, no month, longer numbers, and ten digits in a row.
+            ("320190-1234", "320190-1234"),
+            ("011390-1234", "011390-1234"),
+            ("9010190-1234", "9010190-1234"),
+            ("010190-12345", "010190-12345"),
+            ("0101901234", "0101901234"),
+            ("", ""),
+            (None, None),
+        ],
+    )
+    def test_is_masked_where_it_is_written_as_one(self, text: str, kept: str) -> None:
+        assert without_cpr(text) == kept
