@@ -210,6 +210,12 @@ def terminals_by_ref(account: ProviderAccount, refs: Sequence[str]) -> dict[str,
     return by_ref | {terminal.ref: terminal for terminal in found if terminal.ref}
 
 
+def refs_of(terminal: Terminal) -> set[str]:
+    """What the provider calls a terminal, and has called it."""
+    former = terminal.aliases.values_list("ref", flat=True)
+    return {*former, *([terminal.ref] if terminal.ref else [])}
+
+
 def terminals_by_tid(account: ProviderAccount, tids: Sequence[str]) -> dict[str, Terminal]:
     """An account's terminals by their ids, with their branches."""
     found = Terminal.objects.filter(account=account, tid__in=tids).select_related("branch")

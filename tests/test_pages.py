@@ -133,6 +133,7 @@ def urls(account: ProviderAccount) -> dict[str, str]:
         "payments desk": "/transactions/desk/",
         "payment": f"/transactions/{sold.pk}/payment/",
         "till": f"/transactions/desk/{first(Terminal)}/",
+        "lost payment": "/transactions/desk/lost/",
         "people": "/terminals/people/",
         "person": f"/terminals/people/{first(TerminalUser)}/",
         "notices": "/notices/",

@@ -242,6 +242,9 @@ def changes(
             reverse("transactions:payment", args=[reserved.pk]),
             {"key": "capture", "do": "capture", "amount": "50"}, "operation.requested",
         ),
+        "transactions:lost": (
+            reverse("transactions:lost"), {"tid": carrying.tid}, "payments.looked_for",
+        ),
         "merchants:token": (
             reverse("merchants:token", args=[danish.pk]), {"key": "tok"}, "operation.requested",
         ),

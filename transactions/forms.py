@@ -5,21 +5,22 @@ from dataclasses import replace
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from portal.filtering import western
 from providers.base.money import Money, exponent, major_text
+from providers.base.personal import without_cpr
 from providers.base.reading import without_cards
 from terminals.models import Terminal
 from transactions.actions import LASTS, Limit
 
 
 class CardlessField(forms.CharField):
-    """A text in which whole card numbers are masked before anything keeps it."""
+    """A text in which whole card and CPR numbers are masked before anything keeps it."""
 
     def clean(self, value: Any) -> Any:
-        return without_cards(super().clean(value))
+        return without_cpr(without_cards(super().clean(value)))
 
 
 class ShareReceipt(forms.Form):
@@ -212,6 +213,32 @@ class EndPayment(forms.Form):
     def clean_amount(self) -> Money | None:
         text = self.cleaned_data["amount"]
         return money_of(text, self.currency) if text else None
+
+
+class LostPayment(forms.Form):
+    """Where a payment was begun, and under which number of the till's."""
+
+    tid = forms.CharField(
+        label=_("Terminal id"), max_length=36, widget=forms.TextInput(attrs={"dir": "ltr"})
+    )
+    order = forms.CharField(
+        label=_("Order number"), max_length=36, required=False,
+        widget=forms.TextInput(attrs={"dir": "ltr"}),
+        help_text=_("Leave it empty to ask for the last ones that ended there."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, terminals: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.terminals = terminals
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if "tid" in given:
+            given["terminal"] = self.terminals.filter(tid=given["tid"].strip()).first()
+            if given["terminal"] is None:
+                words = gettext("There is no terminal of this id, or it is not yours.")
+                self.add_error("tid", words)
+        return given
 
 
 class AskRefund(AskPayment):

@@ -15,6 +15,7 @@ urlpatterns = [
     path("refunds/limits/", limits.limits, name="limits"),
     path("refunds/<int:pk>/", limits.second, name="second"),
     path("desk/", paying.desk, name="desk"),
+    path("desk/lost/", paying.lost, name="lost"),
     path("desk/<int:pk>/", paying.till, name="till"),
     path("<int:pk>/payment/", paying.payment, name="payment"),
     path("<int:pk>/refund/", sessions.refund, name="refund"),

@@ -37,6 +37,7 @@ ACTIONS = {
     "day.reopened": _("Opened a closed day or month again"),
     "day.file_fetched": _("Downloaded the file of a close"),
     "gap.asked": _("Asked for a gap to be read"),
+    "payments.looked_for": _("Looked for payments that a till has lost"),
     "operation.requested": _("Asked the provider for a change"),
     "operation.withdrawn": _("Withdrew what was asked"),
     "operation.agreed": _("Agreed, as the second person, to what was asked"),

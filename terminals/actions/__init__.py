@@ -32,7 +32,13 @@ from terminals.actions.moving import (
     need_reachable,
     unassign_terminal,
 )
-from terminals.actions.numbering import POINTS, NotANumber, add_terminals, change_point
+from terminals.actions.numbering import (
+    POINTS,
+    NotANumber,
+    add_terminals,
+    change_point,
+    look_soon,
+)
 from terminals.actions.people import TooMany, erase_person, reveal_person
 from terminals.actions.storing import (
     ensure_devices,
@@ -72,6 +78,7 @@ __all__ = [
     "forget_files",
     "holder_of",
     "let_holdings_go",
+    "look_soon",
     "move_in_words",
     "need_reachable",
     "note_devices",

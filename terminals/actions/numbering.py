@@ -89,3 +89,8 @@ def change_point(
         kind=kind, account=terminal.account, subject=terminal,
         asked={"tid": terminal.tid, "before": terminal.ref}, by=by, key=key, at=at, need=need,
     )  # fmt: skip
+
+
+def look_soon(terminal: Terminal, at: datetime) -> None:
+    """Have what goes on at a terminal looked at in the next round."""
+    Terminal.objects.filter(pk=terminal.pk).update(look_at=at)

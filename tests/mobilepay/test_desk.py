@@ -19,7 +19,7 @@ from terminals.models import Terminal
 from tests.conftest import QUICK, Played, confirm
 from tests.mobilepay.test_following import look_again, own, sell
 from transactions import actions, queries
-from transactions.models import Status, Transaction
+from transactions.models import Following, Status, Transaction
 
 KR_50 = Money(5000, "DKK")
 ONCE = Limits(connect=2, read=2, total=4, tries=1)
@@ -428,3 +428,53 @@ class TestAtTheTill:
         row.refresh_from_db()
         assert row.status == Status.APPROVED
         assert "It is over" in client.get(url).content.decode()
+
+
+class TestALostPayment:
+    def test_of_an_order_is_found_at_its_terminal_and_followed(
+        self, played: Played, terminal: Terminal, alice: Membership, client: Client
+    ) -> None:
+        world, at = played.mobilepay.world, played.mobilepay.now()
+        made = world.start(world.point("DK-101"), "TILL-9", 5000, "DKK", at)
+        world.check_in("DK-101", at)
+        world.reject("DK-101", at)
+        client.force_login(alice.user)
+        wish = {"tid": "DK-102", "order": "TILL-9"}
+        page = client.post(reverse("transactions:lost"), wish, follow=True).content.decode()
+        assert "The provider knows of no such payment at this terminal." in page
+        page = client.post(
+            reverse("transactions:lost"), wish | {"tid": "DK-101"}, follow=True
+        ).content.decode()
+        assert "1 payment was found" in page
+        look_again(terminal.account)
+        row = own(terminal.account, made.id)
+        assert (row.status, row.reference, row.terminal) == (Status.CANCELLED, "TILL-9", terminal)
+
+    def test_without_an_order_the_last_that_ended_there_are_found(
+        self, played: Played, terminal: Terminal, alice: Membership
+    ) -> None:
+        world, at = played.mobilepay.world, played.mobilepay.now()
+        made = world.start(world.point("DK-101"), "TILL-9", 5000, "DKK", at)
+        world.cancel(made.id, at)
+        found = actions.recover_payments(terminal=terminal, order="", by=alice, at=NOW())
+        assert found == [made.id]
+
+    @pytest.mark.parametrize("tid", ["", "NO-1"])
+    def test_is_looked_for_at_no_terminal_but_ones_own(
+        self, played: Played, terminal: Terminal, alice: Membership, client: Client, tid: str
+    ) -> None:
+        client.force_login(alice.user)
+        asked = len(played.server.calls)
+        answer = client.post(reverse("transactions:lost"), {"tid": tid, "order": "TILL-9"})
+        assert answer.status_code == 422
+        assert len(played.server.calls) == asked
+
+    def test_changes_nothing_where_the_provider_fails(
+        self, played: Played, terminal: Terminal, alice: Membership, client: Client
+    ) -> None:
+        client.force_login(alice.user)
+        before = list(Following.objects.values_list("pk", "next_at"))
+        played.mobilepay.faults.rates = {"error": 1}
+        answer = client.post(reverse("transactions:lost"), {"tid": "DK-101", "order": "X"})
+        assert answer.status_code == 422
+        assert list(Following.objects.values_list("pk", "next_at")) == before

@@ -17,6 +17,7 @@ from transactions.actions.paying import (
     refund_payment,
     start_payment,
 )
+from transactions.actions.recovering import AT_ONCE, recover_payments
 from transactions.actions.sharing import (
     LASTS,
     add_note,
@@ -37,6 +38,7 @@ from transactions.actions.storing import (
 from transactions.rollups import hold
 
 __all__ = [
+    "AT_ONCE",
     "LASTS",
     "OPEN",
     "Limit",
@@ -60,6 +62,7 @@ __all__ = [
     "prepare",
     "prepare_all",
     "ready_payment",
+    "recover_payments",
     "refund_payment",
     "revoke_share",
     "set_limits",

@@ -8,10 +8,11 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.timezone import now
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from merchants.actions.accounts import opened
 from merchants.actions.operations import is_offered, open_of
@@ -22,20 +23,17 @@ from portal.confirm import ask_again, is_confirmed
 from portal.conflicts import Conflict
 from portal.paper import qr
 from providers.base.errors import ProviderFailure
-from providers.base.http import Limits
 from providers.base.money import major_text
 from providers.base.provider import SeesCustomers, ShowsCodes, TakesPayments
 from providers.base.registry import said
 from terminals.models import Terminal
 from terminals.queries import own_terminal
 from transactions import actions, queries
-from transactions.forms import EndPayment
+from transactions.forms import EndPayment, LostPayment
 from transactions.models import Kind, Status, Transaction
 from transactions.views import own_transaction
 
-SHOWN_OPERATIONS = 10
-# A person waits for it, so it is tried once, and not for long.
-AT_ONCE = Limits(connect=2, read=4, total=6, tries=1)
+SHOWN_OPERATIONS, MOST_TERMINALS = 10, 100
 # No code is longer that a phone can read from a screen.
 LONGEST_CODE = 500
 
@@ -50,9 +48,46 @@ def desk(request: HttpRequest) -> HttpResponse:
     lists = queries.work_lists(rows, moment)
     context = {
         "lists": lists, "moment": moment, "freshness": freshness_of(member),
-        "may_pay": member.may(Right.PAYMENTS), "terminals": queries.paying_terminals(member),
+        "may_pay": member.may(Right.PAYMENTS),
+        "terminals": queries.paying_terminals(member)[:MOST_TERMINALS],
     }  # fmt: skip
     return htmx.page(request, "transactions/desk.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def lost(request: HttpRequest) -> HttpResponse:
+    """Payments that are not here, asked for by the till's number of the order, or the last ones."""
+    member = member_with(request, Right.PAYMENTS)
+    own, initial = queries.paying_terminals(member), {"tid": request.GET.get("tid", "")}
+    form = LostPayment(request.POST or None, terminals=own, initial=initial)
+    if form.is_valid():
+        terminal, order = form.cleaned_data["terminal"], form.cleaned_data["order"]
+        try:
+            found = actions.recover_payments(terminal=terminal, order=order, by=member, at=now())
+        except ProviderFailure as failure:
+            form.add_error(None, failure.said(get_language() or "en"))
+        except Conflict as problem:
+            form.add_error(None, str(problem))
+        else:
+            _tell(request, len(found))
+            list_ = reverse("transactions:list")
+            return redirect(f"{list_}?terminal={terminal.pk}" if found else "transactions:lost")
+    status = 422 if form.errors else 200
+    context = {"form": form, "any": own.exists()}
+    return htmx.page(request, "transactions/lost.html", context, status=status)
+
+
+def _tell(request: HttpRequest, found: int) -> None:
+    if found:
+        words = ngettext(
+            "%(number)d payment was found, and is being read.",
+            "%(number)d payments were found, and are being read.",
+            found,
+        )
+        messages.success(request, words % {"number": found})
+    else:
+        messages.info(request, _("The provider knows of no such payment at this terminal."))
 
 
 @htmx.object_view(own_terminal, "GET", "HEAD")
@@ -68,7 +103,7 @@ def till(request: HttpRequest, found: Terminal) -> HttpResponse:
         problem = _("Nobody can be seen at this terminal.")
     else:
         try:
-            with opened(found.account, AT_ONCE) as connector:
+            with opened(found.account, actions.AT_ONCE) as connector:
                 seen = connector.seen_at_terminal(found.tid)  # type: ignore[attr-defined]
                 if seen is None:
                     seen = connector.seen_at_point(found.ref)  # type: ignore[attr-defined]
@@ -124,7 +159,7 @@ def _look(request: HttpRequest, found: Transaction) -> None:
     language = get_language() or "en"
     if found.kind != Kind.REFUND:
         try:
-            with opened(found.account, AT_ONCE) as connector:
+            with opened(found.account, actions.AT_ONCE) as connector:
                 state = connector.state_of_payment(found.ref)  # type: ignore[attr-defined]
         except ProviderFailure as failure:
             messages.error(request, failure.said(language))
