@@ -103,6 +103,10 @@ FIRST = ("home", "transactions:list", "settlements:list", "terminals:list")
 UNDER = {
     "transactions:detail": "transactions:list",
     "transactions:slip": "transactions:list",
+    "transactions:refund": "transactions:list",
+    "transactions:till": "transactions:desk",
+    "transactions:lost": "transactions:desk",
+    "transactions:payment": "transactions:desk",
     "settlements:detail": "settlements:list",
     "settlements:month": "settlements:closing",
     "new-report": "reports",

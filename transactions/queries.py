@@ -209,12 +209,18 @@ def opening_of(session: Session) -> Operation | None:
 
 
 def refunds_asked(transaction: Transaction) -> list[Operation]:
-    """What was asked here to be given back of a sale, the latest first."""
+    """What was asked here to be given back of a sale, the latest first, with the row it `made`."""
     own = Operation.objects.filter(
         account=transaction.account_id, kind__in=Operation.REFUNDS,
         asked__sale=transaction.pk,
     )  # fmt: skip
-    return list(own.select_related("requested_by", "agreed_by").order_by("-pk")[:MOST_RELATED])
+    rows = list(own.select_related("requested_by", "agreed_by").order_by("-pk")[:MOST_RELATED])
+    refs = [each.outcome["ref"] for each in rows if "ref" in each.outcome]
+    made = Transaction.objects.filter(account=transaction.account_id, ref__in=refs) if refs else []
+    by_ref = {each.ref: each for each in made}
+    for each in rows:
+        each.made = by_ref.get(each.outcome.get("ref"))  # type: ignore[attr-defined]
+    return rows
 
 
 def not_over(member: Membership) -> QuerySet[Transaction]:

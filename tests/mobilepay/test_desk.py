@@ -357,6 +357,10 @@ class TestPages:
         client.post(page, {"amount": "20", "reference": "", "key": "g"})
         send(account)
         assert played.mobilepay.ledger()[ref][2] == 2000
+        look_again(account)
+        made = Transaction.objects.get(account=account, kind="REFUND")
+        link = reverse("transactions:detail", args=[made.pk])
+        assert f'href="{link}">Authorised' in client.get(page).content.decode()
 
     def test_offer_only_what_the_connector_can_do(
         self, terminal: Terminal, alice: Membership, client: Client
