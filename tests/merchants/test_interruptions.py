@@ -61,7 +61,7 @@ def whole(nearpay: Played, account: ProviderAccount) -> None:
 class TestKill:
     @pytest.mark.parametrize("tries", [20 if PROVE else 4])
     def test_kill_9_at_random_points(self, play: Any, acme: Merchant, tries: int) -> None:
-        nearpay = play(transactions=12_000)
+        nearpay = play(transactions=12_000 if PROVE else 8_000)
         nearpay.sandbox.prerender()
         account = nearpay.connect(acme)
         rng = random.Random(11)
