@@ -91,7 +91,7 @@ OBJECTS = {
     "terminals:again", "terminals:failed", "terminals:off-board", "timeline",
     "terminals:describe", "terminals:sheet", "settlements:reconcile",
     "api-terminals-holders", "api-terminals-assign", "api-terminals-unassign",
-    "api-terminals-disconnect",
+    "api-terminals-disconnect", "api-transactions-capture", "api-transactions-cancel",
     "transactions:detail", "transactions:slip", "transactions:pdf", "transactions:share",
     "transactions:withdraw", "transactions:note", "transactions:revoke-share",
     "transactions:session", "transactions:ask", "transactions:refund", "transactions:payment",
@@ -122,6 +122,7 @@ DIFFERENCES = {
     "terminals:difference", "terminals:take", "terminals:push", "terminals:leave-alone",
 }  # fmt: skip
 API_MOVES = {"api-terminals-assign", "api-terminals-unassign", "api-terminals-disconnect"}
+API_STEPS = {"api-transactions-capture", "api-transactions-cancel"}
 # These change something of one's own, and are no page.
 FORMS = {
     "merchants:choose-member", "merchants:choose-branch", "merchants:save-view", "merchants:leave",
@@ -494,7 +495,7 @@ class TestOutsider:
 
 def _only_post(name: str) -> bool:
     return name in (
-        "settlements:reconcile", "terminals:off-board", *API_MOVES, "cancel-report",
+        "settlements:reconcile", "terminals:off-board", *API_MOVES, *API_STEPS, "cancel-report",
         "again-report", "remove-layout", "pause-schedule", "resume-schedule", "newer-layout",
         "remove-schedule", "remove-destination", "changes-seen", "settlements:close",
         "settlements:open-again", "settlements:close-all",
@@ -577,6 +578,7 @@ RIGHTS = {
     **dict.fromkeys(
         sorted(API_MOVES | DIFFERENCES - {"terminals:difference"}), Right.FLEET
     ),
+    **dict.fromkeys(sorted(API_STEPS), Right.PAYMENTS),
     **dict.fromkeys(sorted(CHANGES), Right.FLEET),
     "terminals:off-board": Right.FLEET,
     "terminals:describe": Right.FLEET,
@@ -716,7 +718,11 @@ class TestRoles:
                 answer = caller(name, verb, url)
                 # A verb that the address does not have is refused as such, whoever asks.
                 assert answer.status_code in (403, 404, 405), (name, verb, answer.status_code)
-                if answer.status_code == 403 and verb == "get" and name not in API_MOVES:
+                if (
+                    answer.status_code == 403
+                    and verb == "get"
+                    and name not in API_MOVES | API_STEPS
+                ):
                     assert str(right.label) in str(answer.content.decode()), name
                 assert verb not in ("get", "head") or answer.status_code != 405 or _only_post(name)
         if not member.may(Right.ACCOUNTS):

@@ -25,10 +25,9 @@ from portal.keyset import Keys
 from providers.base.money import Money, NotMoney, exponent
 from terminals.models import Terminal
 from terminals.queries import terminals_for
-from transactions import queries
-from transactions.actions import open_session
+from transactions import actions, queries
 from transactions.filters import SessionFilter, TransactionFilter
-from transactions.models import Session, Transaction
+from transactions.models import Kind, Session, Transaction
 from transactions.receipts import shown_to
 
 
@@ -83,7 +82,11 @@ class SessionJson(serializers.ModelSerializer[Session]):
 
 
 class NewSessionJson(serializers.Serializer[Any]):
-    """Ask a terminal for a payment, or to give one back: `refund_of` is the sale's id."""
+    """Ask a terminal for a payment, or to give one back: `refund_of` is the sale's id.
+
+    Where payments are taken in steps the customer reserves the amount, and `reference`, of at most
+    36 signs, is the order's number.
+    """
 
     terminal = serializers.IntegerField()
     kind = serializers.ChoiceField(["PURCHASE", "REFUND"])
@@ -98,6 +101,14 @@ class NewSessionJson(serializers.Serializer[Any]):
         except NotMoney as problem:
             raise serializers.ValidationError(str(problem)) from None
         return value
+
+
+class CaptureJson(serializers.Serializer[Any]):
+    """How much of what was reserved is taken; without it, all of it. The rest is let go."""
+
+    amount_minor = serializers.IntegerField(
+        min_value=1, max_value=10**15 - 1, required=False, allow_null=True, default=None
+    )
 
 
 class Transactions(ReadOnly):
@@ -126,6 +137,33 @@ class Transactions(ReadOnly):
         ]
         return Response(ReceiptJson(found, many=True).data)
 
+    @asks(CaptureJson)
+    @action(detail=True, methods=["post"])
+    def capture(self, request: Request, pk: str) -> Response:
+        """Take what a customer has reserved, or a part; complete a refund that is reserved."""
+        found, member = self.get_object(), self.asking(Right.PAYMENTS)
+        minor = self.given(CaptureJson)["amount_minor"]
+        wish: dict[str, Any] = {"by": member, "key": idempotency_key(request), "at": now()}
+        if found.kind == Kind.REFUND:
+            whole = minor in (None, found.amount_minor)
+            if not whole:
+                raise serializers.ValidationError(
+                    {"amount_minor": ["A refund is completed as a whole."]}
+                )
+            return accepted(actions.end_refund(refund=found, done=True, **wish))
+        amount = Money(minor or found.authorised_minor or 0, found.currency)
+        return accepted(actions.capture_payment(payment=found, amount=amount, **wish))
+
+    @asks(None)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """End a payment that was not captured, or a refund that was not completed."""
+        found, member = self.get_object(), self.asking(Right.PAYMENTS)
+        wish: dict[str, Any] = {"by": member, "key": idempotency_key(request), "at": now()}
+        if found.kind == Kind.REFUND:
+            return accepted(actions.end_refund(refund=found, done=False, **wish))
+        return accepted(actions.cancel_payment(payment=found, **wish))
+
 
 class Sessions(ReadOnly):
     """Payment sessions, newest first."""
@@ -141,7 +179,7 @@ class Sessions(ReadOnly):
         member, given = self.asking(Right.PAYMENTS), self.given(NewSessionJson)
         terminal = one_of(terminals_for(member), given["terminal"], "terminal")
         sales, sale = queries.transactions_for(member), given["refund_of"]
-        made = open_session(
+        made = actions.ask_for_payment(
             terminal=terminal, kind=given["kind"], reference=given["reference"],
             amount=Money(given["amount_minor"], given["currency"]),
             refund_of=None if sale is None else one_of(sales, sale, "refund_of"),

@@ -13,7 +13,7 @@ from providers.base.money import Money, exponent, major_text
 from providers.base.personal import without_cpr
 from providers.base.reading import without_cards
 from terminals.models import Terminal
-from transactions.actions import LASTS, Limit
+from transactions.actions import LASTS, LONGEST_ORDER, Limit
 
 
 class CardlessField(forms.CharField):
@@ -59,10 +59,6 @@ class NoteForm(forms.Form):
         if not any(found.get(name) for name in ("note", "case", "tag")):
             raise forms.ValidationError(_("A note says something."))
         return found
-
-
-# No provider's order number is longer.
-MOST_ORDER = 36
 
 
 class CheckReceipt(forms.Form):
@@ -183,7 +179,7 @@ class StartPayment(AskPayment):
         said = _("%(currency)s. Leave it empty to wait for the customer first.")
         self.fields["amount"].help_text = said % {"currency": self.currency}
         self.fields["reference"].label = _("Order number")
-        self.fields["reference"].widget.attrs["maxlength"] = MOST_ORDER
+        self.fields["reference"].widget.attrs["maxlength"] = LONGEST_ORDER
 
     def clean_amount(self) -> Money | None:  # type: ignore[override]
         text = self.cleaned_data["amount"]
@@ -191,9 +187,10 @@ class StartPayment(AskPayment):
 
     def clean_reference(self) -> str:
         order: str = self.cleaned_data["reference"]
-        if len(order) > MOST_ORDER or not order.isascii() or not order.isprintable():
+        if len(order) > LONGEST_ORDER or not order.isascii() or not order.isprintable():
             raise forms.ValidationError(
-                _("An order number has at most %(most)d plain signs."), params={"most": MOST_ORDER}
+                _("An order number has at most %(most)d plain signs."),
+                params={"most": LONGEST_ORDER},
             )
         return order
 
@@ -222,7 +219,7 @@ class LostPayment(forms.Form):
         label=_("Terminal id"), max_length=36, widget=forms.TextInput(attrs={"dir": "ltr"})
     )
     order = forms.CharField(
-        label=_("Order number"), max_length=36, required=False,
+        label=_("Order number"), max_length=LONGEST_ORDER, required=False,
         widget=forms.TextInput(attrs={"dir": "ltr"}),
         help_text=_("Leave it empty to ask for the last ones that ended there."),
     )  # fmt: skip

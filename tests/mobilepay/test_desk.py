@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from merchants.actions.operations import OperationPending
+from merchants.actions.people import add_person
 from merchants.models import Membership, Merchant, Operation, ProviderAccount
 from merchants.operations import send_operations
 from merchants.sync import run_sync
@@ -17,6 +18,7 @@ from providers.base.money import Money
 from providers.mobilepay.sandbox.world import ERRORS, Payment, World
 from terminals.models import Terminal
 from tests.conftest import QUICK, Played, confirm
+from tests.merchants.test_asking import Api
 from tests.mobilepay.test_following import look_again, own, sell
 from transactions import actions, queries
 from transactions.models import Following, Status, Transaction
@@ -482,3 +484,56 @@ class TestALostPayment:
         answer = client.post(reverse("transactions:lost"), {"tid": "DK-101", "order": "X"})
         assert answer.status_code == 422
         assert list(Following.objects.values_list("pk", "next_at")) == before
+
+
+class TestTheApi:
+    def test_begins_captures_and_gives_back_with_the_words_of_every_provider(
+        self, played: Played, terminal: Terminal, alice: Membership, token: Any
+    ) -> None:
+        api = Api(token(alice))
+        wish = {"terminal": terminal.pk, "kind": "PURCHASE", "amount_minor": 5000,
+                "currency": "DKK", "reference": "API-1"}  # fmt: skip
+        begun = api.post("sessions/", wish, "a")
+        assert (begun.status_code, begun.json()["kind"]) == (202, "START_PAYMENT")
+        assert api.post("sessions/", wish, "a").json()["id"] == begun.json()["id"]
+        send(terminal.account)
+        world, at = played.mobilepay.world, played.mobilepay.now()
+        world.check_in(terminal.tid, at)
+        world.accept(terminal.tid, at)
+        look_again(terminal.account)
+        row = Transaction.objects.get(account=terminal.account, reference="API-1")
+        assert (
+            api.post(f"transactions/{row.pk}/capture/", {"amount_minor": 5001}).status_code == 400
+        )
+        assert (
+            api.post(f"transactions/{row.pk}/capture/", {"amount_minor": 4000}).status_code == 202
+        )
+        send(terminal.account)
+        look_again(terminal.account)
+        assert world.payment(row.ref).captured == 4000
+        assert api.post(f"transactions/{row.pk}/cancel/", {}).status_code == 400
+        back = wish | {"kind": "REFUND", "refund_of": row.pk, "amount_minor": 1000, "reference": ""}
+        assert api.post("sessions/", back | {"refund_of": None}).status_code == 400
+        assert api.post("sessions/", wish | {"reference": "x" * 37}).status_code == 400
+        assert api.post("sessions/", back).status_code == 202
+        send(terminal.account)
+        look_again(terminal.account)
+        made = Transaction.objects.get(account=terminal.account, kind="REFUND")
+        assert api.post(f"transactions/{made.pk}/capture/", {"amount_minor": 1}).status_code == 400
+        assert api.post(f"transactions/{made.pk}/cancel/", {}).status_code == 202
+        send(terminal.account)
+        look_again(terminal.account)
+        made.refresh_from_db()
+        assert made.status == Status.CANCELLED
+
+    def test_whoever_may_not_move_money_moves_none(
+        self, played: Played, terminal: Terminal, alice: Membership, mallory: Membership, token: Any
+    ) -> None:
+        row = reserved(played, terminal, alice)
+        support = add_person(email="carol@acme.test", merchant=alice.merchant, role="SUPPORT")
+        before = Operation.objects.count()
+        for path in ("capture", "cancel"):
+            asked = f"transactions/{row.pk}/{path}/"
+            assert Api(token(support)).post(asked, {}).status_code == 403
+            assert Api(token(mallory)).post(asked, {}).status_code == 404
+        assert Operation.objects.count() == before

@@ -10,6 +10,8 @@ from transactions.actions.following import (
 )
 from transactions.actions.limits import Limit, OverLimit, limits_of, set_limits
 from transactions.actions.paying import (
+    LONGEST_ORDER,
+    ask_for_payment,
     cancel_payment,
     capture_payment,
     end_refund,
@@ -40,6 +42,7 @@ from transactions.rollups import hold
 __all__ = [
     "AT_ONCE",
     "LASTS",
+    "LONGEST_ORDER",
     "OPEN",
     "Limit",
     "NotPossible",
@@ -47,6 +50,7 @@ __all__ = [
     "Prepared",
     "add_note",
     "agree_refund",
+    "ask_for_payment",
     "begin_following",
     "cancel_payment",
     "capture_payment",

@@ -7,17 +7,43 @@ from functools import partial
 
 from django.utils.translation import gettext as _
 
-from merchants.actions.operations import need_offered, request_operation
+from merchants.actions.operations import is_offered, need_offered, request_operation
 from merchants.models import Membership, Operation, Right
 from providers.base.money import Money
 from providers.base.provider import RefundsPayments, TakesPayments
 from terminals.actions import need_reachable
 from terminals.models import Terminal
-from transactions.actions.asking import NotPossible, need_refundable, whole_of
+from transactions.actions.asking import NotPossible, need_refundable, open_session, whole_of
 from transactions.actions.limits import need_limit
 from transactions.models import Kind, Status, Transaction
 
 OpKind = Operation.Kind
+# No provider's order number is longer.
+LONGEST_ORDER = 36
+
+
+def ask_for_payment(
+    *, terminal: Terminal, kind: str, amount: Money, reference: str, refund_of: Transaction | None,
+    by: Membership, key: str, at: datetime,
+) -> Operation:  # fmt: skip
+    """Ask for a payment, or give a sale back, in the way in which the terminal's provider does it.
+
+    Raises what `open_session`, `start_payment` and `refund_payment` raise.
+    """
+    if not is_offered(terminal.account, TakesPayments):
+        return open_session(
+            terminal=terminal, kind=kind, amount=amount, reference=reference, refund_of=refund_of,
+            by=by, key=key, at=at,
+        )  # fmt: skip
+    if (refund_of is None) == (kind == Kind.REFUND):
+        raise NotPossible(_("A refund names the sale that it gives back, and only a refund does."))
+    if len(reference) > LONGEST_ORDER or not reference.isascii() or not reference.isprintable():
+        raise NotPossible(
+            _("An order number has at most %(most)d plain signs.") % {"most": LONGEST_ORDER}
+        )
+    if refund_of is not None:
+        return refund_payment(sale=refund_of, amount=amount, order=reference, by=by, key=key, at=at)
+    return start_payment(terminal=terminal, amount=amount, order=reference, by=by, key=key, at=at)
 
 
 def start_payment(

@@ -34,7 +34,7 @@ from terminals.actions import need_reachable
 from terminals.models import Terminal
 from terminals.queries import own_terminal, terminals_for
 from transactions import queries
-from transactions.actions import open_session, refund_payment, start_payment
+from transactions.actions import ask_for_payment, open_session, refund_payment, start_payment
 from transactions.columns import SESSIONS
 from transactions.filters import SessionFilter
 from transactions.forms import AskPayment, AskRefund, StartPayment
@@ -94,14 +94,14 @@ def ask(request: HttpRequest, terminal: Terminal) -> HttpResponse:
     if form.is_valid():
         wish = form.cleaned_data
         try:
-            if steps:
+            if wish["amount"] is None:
                 start_payment(
-                    terminal=terminal, amount=wish["amount"], order=wish["reference"], by=member,
+                    terminal=terminal, amount=None, order=wish["reference"], by=member,
                     key=wish["key"], at=now(),
                 )  # fmt: skip
             else:
-                open_session(
-                    terminal=terminal, kind="PURCHASE", amount=wish["amount"], refund_of=None,
+                ask_for_payment(
+                    terminal=terminal, kind=Kind.PURCHASE, amount=wish["amount"], refund_of=None,
                     reference=wish["reference"], by=member, key=wish["key"], at=now(),
                 )  # fmt: skip
         except Conflict as problem:
