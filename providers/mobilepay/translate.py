@@ -19,7 +19,7 @@ from providers.base.records import (
 )
 from providers.mobilepay import payloads
 
-VERSION = "1"
+VERSION = "2"
 COPENHAGEN = ZoneInfo("Europe/Copenhagen")
 # (C) `currencyCode` defaults to it.
 CURRENCY = "DKK"
@@ -113,7 +113,7 @@ def payment(payload: payloads.Payment) -> TransactionRecord:
         amount=money, authorised_minor=reserved, captured_minor=captured,
         # What was given back stands in refunds of their own.
         refunded_minor=None, refunded="NONE", scheme="WALLET", occurred_at=None,
-        reference=_plain(payload.order_id) or None, terminal_ref=payload.pos_id or None,
+        reference=without_cards(payload.order_id) or None, terminal_ref=payload.pos_id or None,
         pause=_pause(payload.poll_delay_in_ms),
     )  # fmt: skip
 
@@ -129,7 +129,7 @@ def refund(payload: payloads.Refund) -> TransactionRecord:
         authorised_minor=money.minor if status in ("AUTHORISED", "APPROVED") else nothing,
         captured_minor=money.minor if status == "APPROVED" else nothing,
         refunded_minor=0, refunded="NONE", scheme="WALLET", occurred_at=None,
-        reference=_plain(payload.refund_order_id) or None, sale_ref=payload.payment_id,
+        reference=without_cards(payload.refund_order_id) or None, sale_ref=payload.payment_id,
         pause=_pause(payload.poll_delay_in_ms),
     )  # fmt: skip
 
@@ -154,7 +154,7 @@ def amount_text(amount: Money) -> str:
 
 
 def _plain(text: str | None) -> str | None:
-    """A text of the merchant's own, in which no card and no person is named by a number."""
+    """A name or an address, in which no card and no person is told by a number."""
     return without_cpr(without_cards(text))
 
 
