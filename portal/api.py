@@ -60,10 +60,13 @@ class SubjectJson(serializers.Serializer[Any]):
 
 
 class OutcomeJson(serializers.Serializer[Any]):
-    """What an operation has made."""
+    """What an operation has made: by our id, or by the provider's `ref` until it is read."""
 
     kind = serializers.CharField()
-    id = serializers.IntegerField()
+    id = serializers.IntegerField(required=False)
+    ref = serializers.CharField(required=False)
+    # How much was captured.
+    minor = serializers.IntegerField(required=False)
 
 
 class OperationJson(serializers.Serializer[Any]):

@@ -151,7 +151,7 @@ class Transactions(ReadOnly):
                     {"amount_minor": ["A refund is completed as a whole."]}
                 )
             return accepted(actions.end_refund(refund=found, done=True, **wish))
-        amount = Money(minor or found.authorised_minor or 0, found.currency)
+        amount = Money(minor, found.currency) if minor else None
         return accepted(actions.capture_payment(payment=found, amount=amount, **wish))
 
     @asks(None)

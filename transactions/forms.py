@@ -17,10 +17,17 @@ from transactions.actions import LASTS, LONGEST_ORDER, Limit
 
 
 class CardlessField(forms.CharField):
-    """A text in which whole card and CPR numbers are masked before anything keeps it."""
+    """A text in which whole card numbers are masked before anything keeps it."""
 
     def clean(self, value: Any) -> Any:
-        return without_cpr(without_cards(super().clean(value)))
+        return without_cards(super().clean(value))
+
+
+class WordsField(CardlessField):
+    """What somebody says of a transaction: CPR numbers are masked in it too."""
+
+    def clean(self, value: Any) -> Any:
+        return without_cpr(super().clean(value))
 
 
 class ShareReceipt(forms.Form):
@@ -42,13 +49,13 @@ class ShareReceipt(forms.Form):
 class WithdrawReceipt(forms.Form):
     """Why papers are worth nothing any more."""
 
-    reason = CardlessField(label=_("Reason"), max_length=300)
+    reason = WordsField(label=_("Reason"), max_length=300)
 
 
 class NoteForm(forms.Form):
     """Words, the number of a case, a tag; at least one of them."""
 
-    note = CardlessField(
+    note = WordsField(
         label=_("Note"), max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 4})
     )
     case = CardlessField(label=_("Case"), max_length=100, required=False)
@@ -147,7 +154,7 @@ class RefundLimits(forms.Form):
 class DeclineForm(forms.Form):
     """Why somebody does not agree."""
 
-    reason = CardlessField(label=_("Reason"), max_length=300, required=False)
+    reason = WordsField(label=_("Reason"), max_length=300, required=False)
 
 
 class AskPayment(forms.Form):
@@ -212,6 +219,10 @@ class EndPayment(forms.Form):
         return money_of(text, self.currency) if text else None
 
 
+# Accounts that are asked for one terminal's number.
+MOST_OF_ONE_NUMBER = 3
+
+
 class LostPayment(forms.Form):
     """Where a payment was begun, and under which number of the till's."""
 
@@ -231,8 +242,10 @@ class LostPayment(forms.Form):
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
         if "tid" in given:
-            given["terminal"] = self.terminals.filter(tid=given["tid"].strip()).first()
-            if given["terminal"] is None:
+            # Two accounts may each have one of that number.
+            own = self.terminals.filter(tid=given["tid"].strip())
+            given["terminals"] = list(own[:MOST_OF_ONE_NUMBER])
+            if not given["terminals"]:
                 words = gettext("There is no terminal of this id, or it is not yours.")
                 self.add_error("tid", words)
         return given

@@ -274,7 +274,8 @@ def deadline_of(row: Transaction) -> datetime | None:
 def paying_terminals(member: Membership) -> QuerySet[Terminal]:
     """The terminals at which a payment can be begun from here."""
     own = terminals_for(member).filter(account__provider__in=providers_that(TakesPayments))
-    return own.exclude(ref=None).order_by("tid", "pk")
+    here = own.exclude(ref=None).exclude(account__state=ProviderAccount.State.REMOVED)
+    return here.order_by("tid", "pk")
 
 
 def refunds_for(member: Membership) -> QuerySet[Operation]:

@@ -87,6 +87,15 @@ def need_offered(account: ProviderAccount, capability: type) -> None:
         raise NotOffered(_("%(provider)s cannot do that.") % {"provider": account.title})
 
 
+def need_called(account: ProviderAccount, capability: type) -> None:
+    """Raise NotOffered where the account's provider cannot do something, or is not called now."""
+    need_offered(account, capability)
+    if account.state == ProviderAccount.State.REFUSED:
+        raise NotOffered(_("The provider refused the credentials."))
+    if account.state != ProviderAccount.State.ACTIVE:
+        raise NotOffered(_("The account is paused: go on with it first."))
+
+
 def request_operation(
     *,
     kind: str,

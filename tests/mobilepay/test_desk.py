@@ -15,6 +15,7 @@ from merchants.operations import send_operations
 from merchants.sync import run_sync
 from providers.base.http import Limits
 from providers.base.money import Money
+from providers.mobilepay.sandbox import OTHER_CODE
 from providers.mobilepay.sandbox.world import ERRORS, Payment, World
 from terminals.models import Terminal
 from tests.conftest import QUICK, Played, confirm
@@ -537,3 +538,50 @@ class TestTheApi:
             assert Api(token(support)).post(asked, {}).status_code == 403
             assert Api(token(mallory)).post(asked, {}).status_code == 404
         assert Operation.objects.count() == before
+
+    def test_the_same_capture_of_all_is_one_also_after_it_is_over(
+        self, played: Played, terminal: Terminal, alice: Membership, token: Any
+    ) -> None:
+        api, row = Api(token(alice)), reserved(played, terminal, alice)
+        path = f"transactions/{row.pk}/capture/"
+        first = api.post(path, {}, "all")
+        send(terminal.account)
+        look_again(terminal.account)
+        again = api.post(path, {}, "all")
+        assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+        assert api.post(path, {"amount_minor": 1}, "all").status_code == 422
+        assert played.mobilepay.world.payment(row.ref).captured == 5000
+
+    def test_a_sale_is_given_back_at_a_terminal_of_its_own_account_only(
+        self, played: Played, terminal: Terminal, alice: Membership, token: Any
+    ) -> None:
+        other = played.connect_mobilepay(alice.merchant, OTHER_CODE)
+        run_sync(other.pk, limits=QUICK)
+        ref = sell(played)
+        look_again(terminal.account)
+        there = Terminal.objects.filter(account=other).exclude(ref=None)[0]
+        wish = {"terminal": there.pk, "kind": "REFUND", "amount_minor": 100, "currency": "DKK",
+                "refund_of": own(terminal.account, ref).pk}  # fmt: skip
+        api = Api(token(alice))
+        assert api.post("sessions/", wish, "b").status_code == 400
+        mine = wish | {"terminal": terminal.pk}
+        assert api.post("sessions/", mine, "b").status_code == 202
+        second = Terminal.objects.get(account=terminal.account, tid="DK-102")
+        assert api.post("sessions/", mine | {"terminal": second.pk}, "b").status_code == 422
+
+
+@pytest.mark.parametrize("state", ["PAUSED", "REFUSED"])
+def test_an_account_that_is_not_called_is_not_called_by_a_page_either(
+    played: Played, terminal: Terminal, alice: Membership, client: Client, state: str
+) -> None:
+    row = reserved(played, terminal, alice)
+    ProviderAccount.objects.filter(pk=terminal.account_id).update(state=state)
+    played.server.calls.clear()
+    client.force_login(alice.user)
+    confirm(client, alice.user)
+    till = client.get(reverse("transactions:till", args=[terminal.pk])).content.decode()
+    assert 'hx-trigger="every 5s"' not in till
+    client.post(reverse("transactions:payment", args=[row.pk]), {"do": "look"})
+    lost = client.post(reverse("transactions:lost"), {"tid": "DK-101", "order": "X"})
+    assert lost.status_code == 422
+    assert played.server.calls == []

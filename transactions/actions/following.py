@@ -27,6 +27,7 @@ from providers.base.reading import Item
 from terminals.models import Terminal
 from transactions.actions.storing import Prepared, amended, store_transactions
 from transactions.models import Following, Kind, Status, Transaction
+from transactions.rollups import hold
 
 # Something can still become of these.
 OPEN = (Status.PENDING, Status.AUTHORISED, Status.UNMAPPED)
@@ -110,6 +111,8 @@ def store_followed(
 
     Both or neither: what is stored unfollowed would look as if it were known to its end.
     """
+    # Before what was captured is looked up: whoever ends a capture holds it too.
+    hold(account)
     records = _as_captured(account, records)
     stored = store_transactions(account, records, at)
     rows = [

@@ -42,7 +42,11 @@ def ask_for_payment(
             _("An order number has at most %(most)d plain signs.") % {"most": LONGEST_ORDER}
         )
     if refund_of is not None:
-        return refund_payment(sale=refund_of, amount=amount, order=reference, by=by, key=key, at=at)
+        if refund_of.account_id != terminal.account_id:
+            raise NotPossible(_("Only an approved sale of the same account can be refunded."))
+        return refund_payment(
+            sale=refund_of, amount=amount, order=reference, by=by, key=key, at=at, named=terminal
+        )
     return start_payment(terminal=terminal, amount=amount, order=reference, by=by, key=key, at=at)
 
 
@@ -87,13 +91,16 @@ def ready_payment(
 
 
 def capture_payment(
-    *, payment: Transaction, amount: Money, by: Membership, key: str, at: datetime
+    *, payment: Transaction, amount: Money | None, by: Membership, key: str, at: datetime
 ) -> Operation:
-    """Take what a customer has reserved, or a part of it; the rest is let go.
+    """Take what a customer has reserved (without an amount: all of it); the rest is let go.
 
     Raises NotPossible and what asking raises.
     """
     by.need(Right.PAYMENTS)
+    # The key is bound to what was said: what is reserved is another thing once it was captured.
+    said = {"ref": payment.ref, "minor": amount.minor if amount else None}
+    amount = amount or Money(payment.authorised_minor or 0, payment.currency)
 
     def need() -> None:
         now = _locked(payment, TakesPayments)
@@ -103,7 +110,7 @@ def capture_payment(
             raise NotPossible(_("That is more than was reserved, or in another currency."))
 
     asked = {"ref": payment.ref, "minor": amount.minor, "currency": amount.currency}
-    return _ask(OpKind.CAPTURE_PAYMENT, payment, asked, by, key, at, need, amount)
+    return _ask(OpKind.CAPTURE_PAYMENT, payment, asked, by, key, at, need, amount, bound_to=said)
 
 
 def cancel_payment(*, payment: Transaction, by: Membership, key: str, at: datetime) -> Operation:
@@ -119,12 +126,14 @@ def cancel_payment(*, payment: Transaction, by: Membership, key: str, at: dateti
 
 
 def refund_payment(
-    *, sale: Transaction, amount: Money, order: str, by: Membership, key: str, at: datetime
-) -> Operation:
+    *, sale: Transaction, amount: Money, order: str, by: Membership, key: str, at: datetime,
+    named: Terminal | None = None,
+) -> Operation:  # fmt: skip
     """Give a captured payment back, or a part of it.
 
-    Beyond what its asker may give back alone it waits for somebody else to agree. Raises
-    OperationPending, KeyUsed, NotOffered, NotPossible or OverLimit.
+    `named` is a terminal that its asker has named, to which the key is bound. Beyond what its asker
+    may give back alone it waits for somebody else to agree. Raises OperationPending, KeyUsed,
+    NotOffered, NotPossible or OverLimit.
     """
     by.need(Right.PAYMENTS)
 
@@ -140,6 +149,7 @@ def refund_payment(
         kind=OpKind.REFUND_PAYMENT, account=sale.account, subject=sale, asked=asked, by=by, key=key,
         at=at, facts={"amount": f"{amount.minor} {amount.currency}"},
         need=partial(need_offered, sale.account, RefundsPayments), takes_two=takes_two,
+        bound_to={**asked, "terminal": named.pk} if named else None,
     )  # fmt: skip
 
 
@@ -170,11 +180,12 @@ def _locked(row: Transaction, capability: type) -> Transaction:
 def _ask(
     kind: str, row: Transaction, asked: Mapping[str, object], by: Membership, key: str,
     at: datetime, need: Callable[[], None], amount: Money | None = None,
+    bound_to: Mapping[str, object] | None = None,
 ) -> Operation:  # fmt: skip
     told = {"amount": f"{amount.minor} {amount.currency}"} if amount else {}
     return request_operation(
         kind=kind, account=row.account, subject=row, asked=asked, by=by, key=key, at=at, facts=told,
-        need=need,
+        need=need, bound_to=bound_to,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from merchants.actions.accounts import opened
-from merchants.actions.operations import need_offered
+from merchants.actions.operations import need_called
 from merchants.actions.trail import record
 from merchants.models import Membership, Right
 from providers.base.errors import Refused
@@ -30,7 +30,7 @@ def recover_payments(*, terminal: Terminal, order: str, by: Membership, at: date
     and then nothing has changed.
     """
     by.need(Right.PAYMENTS)
-    need_offered(terminal.account, TakesPayments)
+    need_called(terminal.account, TakesPayments)
     with opened(terminal.account, AT_ONCE) as connector:
         found = _of_terminal(connector, terminal, order)
     with transaction.atomic():
@@ -50,8 +50,19 @@ def _of_terminal(connector: Any, terminal: Terminal, order: str) -> list[str]:
     ]
     # An order's number may have come at another terminal too.
     own = refs_of(terminal)
-    there = [ref for ref in told if connector.find_transaction(ref).terminal_ref in own]
+    there = [ref for ref in told if _place_of(connector, ref) in own]
     return list(dict.fromkeys([*listed, *there]))
+
+
+def _place_of(connector: Any, ref: str) -> str | None:
+    """What the provider calls the terminal of a payment; None where it tells none."""
+    try:
+        found: str | None = connector.find_transaction(ref).terminal_ref
+    except Refused as problem:
+        if not problem.absent:
+            raise
+        return None
+    return found
 
 
 def _told(connector: Any, terminal: Terminal, order: str, state: str) -> list[str]:

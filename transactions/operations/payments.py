@@ -15,6 +15,7 @@ from providers.base.records import TransactionRecord
 from terminals.queries import terminal_of
 from transactions.actions.following import begin_following
 from transactions.models import Kind, Transaction
+from transactions.rollups import hold
 
 # A reservation that nobody captures is let go; what is over cannot be found by its order otherwise.
 ENDED = ("CANCELLED", "EXPIRED", "DECLINED", "REVERSED")
@@ -159,6 +160,7 @@ def _changed(kind: str) -> Callable[[Operation, Any, datetime], None]:
 
 def _now_captured(operation: Operation, outcome: Any, at: datetime) -> None:
     """How much it was is kept, and the row read anew by it: see `following`."""
+    hold(operation.account)
     ref, minor = operation.asked["ref"], operation.asked["minor"]
     _PAYMENT(operation, outcome, at)
     operation.outcome = {"kind": "capture", "ref": ref, "minor": minor}

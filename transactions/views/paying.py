@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from merchants.actions.accounts import opened
-from merchants.actions.operations import is_offered, open_of
+from merchants.actions.operations import is_offered, need_called, open_of
 from merchants.models import Operation, Right
 from merchants.queries import freshness_of, in_branch, member_of, member_with, operations_of
 from portal import htmx
@@ -26,6 +26,7 @@ from providers.base.errors import ProviderFailure
 from providers.base.money import major_text
 from providers.base.provider import SeesCustomers, ShowsCodes, TakesPayments
 from providers.base.registry import said
+from terminals.actions import need_reachable
 from terminals.models import Terminal
 from terminals.queries import own_terminal
 from transactions import actions, queries
@@ -62,9 +63,15 @@ def lost(request: HttpRequest) -> HttpResponse:
     own, initial = queries.paying_terminals(member), {"tid": request.GET.get("tid", "")}
     form = LostPayment(request.POST or None, terminals=own, initial=initial)
     if form.is_valid():
-        terminal, order = form.cleaned_data["terminal"], form.cleaned_data["order"]
+        there, order = form.cleaned_data["terminals"], form.cleaned_data["order"]
         try:
-            found = actions.recover_payments(terminal=terminal, order=order, by=member, at=now())
+            found = [
+                each
+                for terminal in there
+                for each in actions.recover_payments(
+                    terminal=terminal, order=order, by=member, at=now()
+                )
+            ]
         except ProviderFailure as failure:
             form.add_error(None, failure.said(get_language() or "en"))
         except Conflict as problem:
@@ -72,7 +79,7 @@ def lost(request: HttpRequest) -> HttpResponse:
         else:
             _tell(request, len(found))
             list_ = reverse("transactions:list")
-            return redirect(f"{list_}?terminal={terminal.pk}" if found else "transactions:lost")
+            return redirect(f"{list_}?tid={there[0].tid}" if found else "transactions:lost")
     status = 422 if form.errors else 200
     context = {"form": form, "any": own.exists()}
     return htmx.page(request, "transactions/lost.html", context, status=status)
@@ -99,17 +106,18 @@ def till(request: HttpRequest, found: Terminal) -> HttpResponse:
     member_with(request, Right.PAYMENTS)
     seen, code, problem = None, "", ""
     shows = is_offered(found.account, ShowsCodes) and "X-Poll" not in request.headers
-    if not found.ref or not is_offered(found.account, SeesCustomers):
-        problem = _("Nobody can be seen at this terminal.")
-    else:
-        try:
-            with opened(found.account, actions.AT_ONCE) as connector:
-                seen = connector.seen_at_terminal(found.tid)  # type: ignore[attr-defined]
-                if seen is None:
-                    seen = connector.seen_at_point(found.ref)  # type: ignore[attr-defined]
-                code = connector.show_code(found.tid) if shows else ""  # type: ignore[attr-defined]
-        except ProviderFailure as failure:
-            problem = failure.said(get_language() or "en")
+    try:
+        need_reachable(found, SeesCustomers)
+        need_called(found.account, SeesCustomers)
+        with opened(found.account, actions.AT_ONCE) as connector:
+            seen = connector.seen_at_terminal(found.tid)  # type: ignore[attr-defined]
+            if seen is None:
+                seen = connector.seen_at_point(found.ref)  # type: ignore[attr-defined]
+            code = connector.show_code(found.tid) if shows else ""  # type: ignore[attr-defined]
+    except ProviderFailure as failure:
+        problem = failure.said(get_language() or "en")
+    except Conflict as refused:
+        problem = str(refused)
     drawn = qr(code) if 0 < len(code) <= LONGEST_CODE else ""
     context = {
         "terminal": found, "seen": seen, "code": drawn, "problem": problem, "moment": now(),
@@ -154,21 +162,25 @@ def payment(request: HttpRequest, found: Transaction) -> HttpResponse:
 
 def _look(request: HttpRequest, found: Transaction) -> None:
     """Ask the provider in what state it is now, say so, and have all of it read at once."""
-    if not is_offered(found.account, TakesPayments):
-        return
-    language = get_language() or "en"
-    if found.kind != Kind.REFUND:
-        try:
-            with opened(found.account, actions.AT_ONCE) as connector:
-                state = connector.state_of_payment(found.ref)  # type: ignore[attr-defined]
-        except ProviderFailure as failure:
-            messages.error(request, failure.said(language))
-            return
-        told = {
-            "provider": found.account.title, "state": said(found.account.provider, language, state)
-        }  # fmt: skip
-        messages.info(request, _("%(provider)s says: %(state)s") % told)
-    actions.begin_following(found.account, found.ref, found.kind, now())
+    try:
+        need_called(found.account, TakesPayments)
+        told = _said_now(found)
+    except ProviderFailure as failure:
+        messages.error(request, failure.said(get_language() or "en"))
+    except Conflict as problem:
+        messages.error(request, str(problem))
+    else:
+        messages.info(request, told)
+        actions.begin_following(found.account, found.ref, found.kind, now())
+
+
+def _said_now(found: Transaction) -> str:
+    if found.kind == Kind.REFUND:
+        return _("Asked. What becomes of it stands below.")
+    with opened(found.account, actions.AT_ONCE) as connector:
+        state = connector.state_of_payment(found.ref)  # type: ignore[attr-defined]
+    words = said(found.account.provider, get_language() or "en", state)
+    return _("%(provider)s says: %(state)s") % {"provider": found.account.title, "state": words}
 
 
 def _possible(found: Transaction) -> frozenset[str]:
