@@ -52,6 +52,7 @@ WITHOUT = {
     "language": "a cookie of one's own; nothing is stored",
     "theme": "likewise",
     "terminals:columns": "reads one's own draft in another way; nothing is asked of anybody",
+    "transactions:lost": "asks a provider first, and writes its entry then, tried with the desk",
     "check-receipt": "answers anybody alike, and stores nothing",
     "report-link": "hands a file to whoever has its link, and says so, tried with the plans",
     "merchants:hook": "a provider's word that something changed; what is read then is a run's",
@@ -241,9 +242,6 @@ def changes(
         "transactions:payment": (
             reverse("transactions:payment", args=[reserved.pk]),
             {"key": "capture", "do": "capture", "amount": "50"}, "operation.requested",
-        ),
-        "transactions:lost": (
-            reverse("transactions:lost"), {"tid": carrying.tid}, "payments.looked_for",
         ),
         "merchants:token": (
             reverse("merchants:token", args=[danish.pk]), {"key": "tok"}, "operation.requested",

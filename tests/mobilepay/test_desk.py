@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from merchants.actions.operations import OperationPending
 from merchants.actions.people import add_person
-from merchants.models import Membership, Merchant, Operation, ProviderAccount
+from merchants.models import AuditEntry, Membership, Merchant, Operation, ProviderAccount
 from merchants.operations import send_operations
 from merchants.sync import run_sync
 from providers.base.http import Limits
@@ -453,6 +453,10 @@ class TestALostPayment:
             reverse("transactions:lost"), wish | {"tid": "DK-101"}, follow=True
         ).content.decode()
         assert "1 payment was found" in page
+        told = AuditEntry.objects.filter(action="payments.looked_for").order_by("pk")
+        assert [(each.actor, each.facts["found"]) for each in told] == [
+            (alice.user, 0), (alice.user, 1),
+        ]  # fmt: skip
         look_again(terminal.account)
         row = own(terminal.account, made.id)
         assert (row.status, row.reference, row.terminal) == (Status.CANCELLED, "TILL-9", terminal)
