@@ -35,7 +35,7 @@ from transactions.models import Kind, Status, Transaction
 from transactions.views import own_transaction
 
 SHOWN_OPERATIONS, MOST_TERMINALS = 10, 100
-# No code is longer that a phone can read from a screen.
+# No phone reads a longer code from a screen.
 LONGEST_CODE = 500
 
 
